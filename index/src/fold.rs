@@ -1,0 +1,1 @@
+//! One folding for the index, the query and the snippet.

@@ -1,5 +1,23 @@
 //! Bytes to segments, text to vectors.
 //!
-//! `parse` reads untrusted bytes and runs only inside the sandboxed worker; `infer` is
-//! trusted inference over decoded data. Neither sees the index or the daemon.
+//! Three parts that know little of each other:
+//!
+//! - [`extraction`] and [`format`](mod@format): plain words shared by all of the workspace — what a
+//!   segment, a refusal and a kind are, and what a file's name alone already tells.
+//! - [`parse`]: untrusted bytes in, segments out. It runs only inside the sandboxed
+//!   worker, holds one read-only descriptor, opens no path, and ends every file with
+//!   metadata or with a [`Refusal`] that says why.
+//! - [`infer`](mod@infer): text to vectors. It sees decoded text only, never a file of the user's.
+//!
+//! Neither half sees the index, the journal or the daemon.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod extraction;
+pub mod format;
+pub mod infer;
+pub mod language;
+pub mod parse;
+pub mod passage;
+
+pub use extraction::{EXTRACTOR_VERSION, Kind, Metadata, Refusal, Segment, Source, Verdict};
+pub use format::{format_class, refuse_unread};

@@ -1,0 +1,210 @@
+//! The words that extraction speaks: segments, metadata, refusals.
+//!
+//! Plain data, serialisable, because it crosses the pipe between the sandboxed worker
+//! and the daemon. Names written to disk or shown to a user (`as_str`) are stable.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Grows whenever the same bytes would give other segments than before, so that files
+/// are extracted anew. Part of every segment's id.
+pub const EXTRACTOR_VERSION: u32 = 1;
+
+/// What a file is, as a user would say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Text in any dress: notes, web pages, source code, tables, subtitles.
+    Text,
+    /// A PDF document.
+    Pdf,
+    /// A picture.
+    Image,
+    /// A recording.
+    Audio,
+    /// A film; its sound track is what is heard.
+    Video,
+}
+
+impl Kind {
+    /// Every kind, in the order in which they are shown.
+    pub const ALL: [Kind; 5] = [Kind::Text, Kind::Pdf, Kind::Image, Kind::Audio, Kind::Video];
+
+    /// The name in the table, the filters and the answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Pdf => "pdf",
+            Kind::Image => "image",
+            Kind::Audio => "audio",
+            Kind::Video => "video",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a segment's text came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The document's own text.
+    Body,
+    /// Read off pixels.
+    Ocr,
+    /// Words for what a picture shows.
+    Tags,
+    /// Heard by the speech model.
+    Speech,
+    /// A publisher's transcript or subtitles.
+    Transcript,
+    /// A caption written for a picture.
+    Caption,
+}
+
+impl Source {
+    /// The name in the table and the answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Source::Body => "body",
+            Source::Ocr => "ocr",
+            Source::Tags => "tags",
+            Source::Speech => "speech",
+            Source::Transcript => "transcript",
+            Source::Caption => "caption",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The smallest thing that a hit can point at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its place in the file: 0, 1, 2, ... without a gap.
+    pub ordinal: u32,
+    /// The page, counted from 1; none where a file has no pages.
+    pub page: Option<u32>,
+    /// When it begins, in milliseconds; none where a file has no times.
+    pub t0_ms: Option<u64>,
+    /// When it ends, in milliseconds.
+    pub t1_ms: Option<u64>,
+    /// Where its text came from.
+    pub source: Source,
+    /// The text as it is shown. Never empty.
+    pub text: String,
+    /// ISO 639-1 ("zh", "en", "ja", ...); none where it cannot be told.
+    pub lang: Option<String>,
+}
+
+/// What is known of a file as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// What the bytes are (a lying name does not count).
+    pub kind: Kind,
+    /// Media type, such as `text/markdown`.
+    pub mime: String,
+    /// The document's own title.
+    pub title: Option<String>,
+    /// The document's own author.
+    pub author: Option<String>,
+    /// ISO 639-1 of most of the text.
+    pub lang: Option<String>,
+    /// How many pages it has, where it has pages.
+    pub pages: Option<u32>,
+    /// What read it: "text", "pdfium", "pdf-extract", ...
+    pub engine: String,
+    /// What a user may want to know: pages without text, what a limit cut off.
+    pub notes: Vec<String>,
+}
+
+impl Metadata {
+    /// Metadata that knows only what the file is and what read it.
+    pub fn new(kind: Kind, mime: &str, engine: &str) -> Metadata {
+        Metadata {
+            kind,
+            mime: mime.to_owned(),
+            title: None,
+            author: None,
+            lang: None,
+            pages: None,
+            engine: engine.to_owned(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// How a file ends that gives no segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing is wrong with it; hippo does not read it (yet).
+    Skipped,
+    /// It should have been readable and was not.
+    Failed,
+}
+
+/// Why a file gives no segments: a recorded result, not a mere log line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// Skipped or failed.
+    pub verdict: Verdict,
+    /// How far it came: "name", "sniff", "decode", "pdf page 7", ...
+    pub stage: String,
+    /// One plain sentence, without a full stop.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A file that hippo leaves alone.
+    pub fn skipped(stage: &str, reason: impl Into<String>) -> Refusal {
+        Refusal {
+            verdict: Verdict::Skipped,
+            stage: stage.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A file that could not be read.
+    pub fn failed(stage: &str, reason: impl Into<String>) -> Refusal {
+        Refusal {
+            verdict: Verdict::Failed,
+            stage: stage.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_on_the_wire_are_those_of_as_str() {
+        for kind in Kind::ALL {
+            let wire = serde_json::to_string(&kind).unwrap();
+            assert_eq!(wire, format!("\"{kind}\""));
+        }
+        for source in [
+            Source::Body,
+            Source::Ocr,
+            Source::Tags,
+            Source::Speech,
+            Source::Transcript,
+            Source::Caption,
+        ] {
+            let wire = serde_json::to_string(&source).unwrap();
+            assert_eq!(wire, format!("\"{source}\""));
+        }
+    }
+}

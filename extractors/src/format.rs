@@ -1,0 +1,445 @@
+//! What a file's name and size tell before a byte of it is read.
+//!
+//! Names lie, so nothing here is a promise about the bytes: `parse::sniff` looks at
+//! those. What the name is good for is to leave millions of files unopened
+//! ([`refuse_unread`]) and to choose between readings of the same text
+//! ([`format_class`]: a `.md` and a `.txt` of the same bytes give other segments).
+
+use std::ffi::OsStr;
+
+use hippo_config::Limits;
+
+use crate::extraction::Refusal;
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Format {
+    Text,
+    Markdown,
+    Html,
+    Xml,
+    Code,
+    Csv,
+    Tsv,
+    Json,
+    JsonLines,
+    Notebook,
+    Srt,
+    Vtt,
+    Lrc,
+    Pdf,
+}
+
+/// Kinds that a name may announce and that hippo does not read yet, or never will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Unread {
+    Picture,
+    Audio,
+    Video,
+    Office,
+    Book,
+    Mail,
+    Archive,
+    Other,
+}
+
+impl Unread {
+    /// Why such a file is skipped.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Unread::Picture => "a picture: hippo does not read pictures yet",
+            Unread::Audio => "a recording: hippo does not read recordings yet",
+            Unread::Video => "a video: hippo does not read videos yet",
+            Unread::Office => "an office document: hippo does not read office documents yet",
+            Unread::Book => "an e-book: hippo does not read e-books yet",
+            Unread::Mail => "e-mail: hippo does not read e-mail yet",
+            Unread::Archive => "an archive: hippo does not look into archives yet",
+            Unread::Other => "not a kind that hippo reads",
+        }
+    }
+}
+
+/// What a name announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A format that hippo reads.
+    As(Known),
+    /// A kind that it does not.
+    Unread(Unread),
+    /// Nothing: the bytes must tell.
+    Unknown,
+}
+
+/// A format with what is said of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) format: Format,
+    /// Same class and same bytes: same extraction.
+    pub(crate) class: &'static str,
+    pub(crate) mime: &'static str,
+}
+
+const fn known(format: Format, class: &'static str, mime: &'static str) -> Named {
+    Named::As(Known {
+        format,
+        class,
+        mime,
+    })
+}
+
+/// Longest extension looked at, in bytes: "geojsonl" is 8; what is longer is no
+/// extension but a sentence with a dot in it.
+const EXTENSION_MAX_BYTES: usize = 12;
+
+/// What the name announces, without regard to case.
+pub(crate) fn by_name(name: &OsStr) -> Named {
+    let name = name.to_string_lossy();
+    let name = name.rsplit('/').next().unwrap_or(&name);
+    let lower = name.to_ascii_lowercase();
+    if let Some(named) = by_whole_name(&lower) {
+        return named;
+    }
+    match lower.rsplit_once('.') {
+        // ".bashrc" has no extension; it is a name.
+        Some((stem, extension)) if !stem.is_empty() && extension.len() <= EXTENSION_MAX_BYTES => {
+            by_extension(extension)
+        }
+        _ => Named::Unknown,
+    }
+}
+
+fn by_whole_name(lower: &str) -> Option<Named> {
+    Some(match lower {
+        "makefile" | "gnumakefile" | "dockerfile" | "containerfile" | "jenkinsfile"
+        | "vagrantfile" | "gemfile" | "rakefile" | "justfile" | "cmakelists.txt"
+        | "build.bazel" | "procfile" | ".gitignore" | ".gitattributes" | ".editorconfig"
+        | ".bashrc" | ".zshrc" | ".profile" | ".vimrc" => {
+            known(Format::Code, "code", "text/x-source")
+        }
+        "readme" | "license" | "licence" | "copying" | "authors" | "changelog" | "notice"
+        | "todo" | "news" => known(Format::Text, "text", "text/plain"),
+        _ => return None,
+    })
+}
+
+fn by_extension(extension: &str) -> Named {
+    match extension {
+        "txt" | "text" | "log" | "out" | "rst" | "adoc" | "asciidoc" | "nfo" | "asc" | "me"
+        | "1" | "man" | "tex" | "latex" | "ltx" | "sty" | "cls" | "bib" => {
+            known(Format::Text, "text", "text/plain")
+        }
+        "md" | "markdown" | "mdown" | "mkd" | "mkdn" | "mdx" | "qmd" | "rmd" => {
+            known(Format::Markdown, "markdown", "text/markdown")
+        }
+        "html" | "htm" | "xhtml" | "xht" | "shtml" => known(Format::Html, "html", "text/html"),
+        "xml" | "rss" | "atom" | "opml" | "xsd" | "xsl" | "xslt" | "dtd" | "plist" | "wsdl"
+        | "gpx" | "kml" => known(Format::Xml, "xml", "text/xml"),
+        "csv" => known(Format::Csv, "csv", "text/csv"),
+        "tsv" | "tab" => known(Format::Tsv, "tsv", "text/tab-separated-values"),
+        "json" | "geojson" | "webmanifest" | "har" | "jsonld" => {
+            known(Format::Json, "json", "application/json")
+        }
+        "jsonl" | "ndjson" | "jsonlines" | "geojsonl" => {
+            known(Format::JsonLines, "jsonl", "application/x-ndjson")
+        }
+        "ipynb" => known(Format::Notebook, "ipynb", "application/x-ipynb+json"),
+        "srt" => known(Format::Srt, "srt", "application/x-subrip"),
+        "vtt" | "webvtt" => known(Format::Vtt, "vtt", "text/vtt"),
+        "lrc" => known(Format::Lrc, "lrc", "text/x-lrc"),
+        "pdf" => known(Format::Pdf, "pdf", "application/pdf"),
+        _ if is_code(extension) => known(Format::Code, "code", "text/x-source"),
+        _ => match unread_extension(extension) {
+            Some(unread) => Named::Unread(unread),
+            None => Named::Unknown,
+        },
+    }
+}
+
+fn is_code(extension: &str) -> bool {
+    matches!(
+        extension,
+        "rs" | "py"
+            | "pyi"
+            | "pyx"
+            | "js"
+            | "mjs"
+            | "cjs"
+            | "jsx"
+            | "ts"
+            | "tsx"
+            | "mts"
+            | "cts"
+            | "vue"
+            | "svelte"
+            | "astro"
+            | "c"
+            | "h"
+            | "cc"
+            | "cpp"
+            | "cxx"
+            | "hh"
+            | "hpp"
+            | "hxx"
+            | "ino"
+            | "cu"
+            | "cuh"
+            | "m"
+            | "mm"
+            | "swift"
+            | "java"
+            | "kt"
+            | "kts"
+            | "scala"
+            | "sc"
+            | "groovy"
+            | "gradle"
+            | "go"
+            | "rb"
+            | "php"
+            | "pl"
+            | "pm"
+            | "lua"
+            | "r"
+            | "jl"
+            | "dart"
+            | "cs"
+            | "fs"
+            | "fsx"
+            | "fsi"
+            | "vb"
+            | "hs"
+            | "lhs"
+            | "elm"
+            | "ml"
+            | "mli"
+            | "ex"
+            | "exs"
+            | "erl"
+            | "hrl"
+            | "clj"
+            | "cljs"
+            | "cljc"
+            | "edn"
+            | "lisp"
+            | "lsp"
+            | "el"
+            | "scm"
+            | "rkt"
+            | "nim"
+            | "zig"
+            | "v"
+            | "sv"
+            | "vhd"
+            | "vhdl"
+            | "asm"
+            | "s"
+            | "f"
+            | "f90"
+            | "f95"
+            | "for"
+            | "pas"
+            | "d"
+            | "cr"
+            | "hx"
+            | "coffee"
+            | "sh"
+            | "bash"
+            | "zsh"
+            | "fish"
+            | "ps1"
+            | "psm1"
+            | "bat"
+            | "cmd"
+            | "awk"
+            | "sed"
+            | "sql"
+            | "graphql"
+            | "gql"
+            | "proto"
+            | "thrift"
+            | "css"
+            | "scss"
+            | "sass"
+            | "less"
+            | "toml"
+            | "yaml"
+            | "yml"
+            | "ini"
+            | "cfg"
+            | "conf"
+            | "properties"
+            | "env"
+            | "tf"
+            | "hcl"
+            | "nix"
+            | "cmake"
+            | "mk"
+            | "ninja"
+            | "bzl"
+            | "bazel"
+            | "dockerfile"
+            | "patch"
+            | "diff"
+            | "vim"
+            | "applescript"
+            | "glsl"
+            | "vert"
+            | "frag"
+            | "wgsl"
+            | "hlsl"
+            | "metal"
+            | "sol"
+            | "vala"
+            | "tcl"
+            | "org"
+            | "typ"
+            | "service"
+            | "desktop"
+            | "lock"
+            | "mod"
+            | "sum"
+    )
+}
+
+fn unread_extension(extension: &str) -> Option<Unread> {
+    Some(match extension {
+        "jpg" | "jpeg" | "jpe" | "png" | "gif" | "webp" | "bmp" | "tif" | "tiff" | "heic"
+        | "heif" | "avif" | "jxl" | "ico" | "svg" | "psd" | "raw" | "cr2" | "cr3" | "nef"
+        | "arw" | "dng" | "orf" | "rw2" | "xcf" | "ai" | "eps" | "tga" | "exr" => Unread::Picture,
+        "mp3" | "m4a" | "m4b" | "wav" | "flac" | "ogg" | "oga" | "opus" | "aac" | "aif"
+        | "aiff" | "wma" | "amr" | "mid" | "midi" | "ape" | "caf" | "mka" => Unread::Audio,
+        "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "wmv" | "flv" | "mpg" | "mpeg" | "3gp"
+        | "m2ts" | "mts2" | "vob" | "ogv" | "rmvb" => Unread::Video,
+        "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "ppt"
+        | "pptx" | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "rtf" | "pages"
+        | "numbers" | "key" | "wps" | "et" | "dps" | "vsd" | "vsdx" | "one" => Unread::Office,
+        "epub" | "mobi" | "azw" | "azw3" | "fb2" | "djvu" | "chm" => Unread::Book,
+        "eml" | "emlx" | "mbox" | "msg" | "pst" => Unread::Mail,
+        "zip" | "tar" | "gz" | "tgz" | "bz2" | "tbz2" | "xz" | "txz" | "7z" | "rar" | "zst"
+        | "lz4" | "lzma" | "cab" | "iso" | "dmg" | "img" | "jar" | "war" | "apk" | "ipa"
+        | "deb" | "rpm" | "whl" | "crate" | "nupkg" | "xpi" | "crx" => Unread::Archive,
+        "exe" | "dll" | "so" | "dylib" | "a" | "o" | "obj" | "lib" | "pdb" | "class" | "pyc"
+        | "pyo" | "wasm" | "bin" | "dat" | "db" | "sqlite" | "sqlite3" | "mdb" | "ttf" | "otf"
+        | "woff" | "woff2" | "eot" | "parquet" | "arrow" | "feather" | "npy" | "npz" | "pkl"
+        | "pt" | "pth" | "onnx" | "safetensors" | "gguf" | "h5" | "hdf5" | "rlib" | "rmeta"
+        | "swp" | "swo" | "vmdk" | "qcow2" | "vdi" | "torrent" | "ds_store" | "part"
+        | "crdownload" => Unread::Other,
+        _ => return None,
+    })
+}
+
+/// The largest file of this format that is read, in bytes.
+pub(crate) fn max_bytes(format: Format, limits: &Limits) -> u64 {
+    match format {
+        Format::Pdf => limits.pdf_max_bytes,
+        Format::Srt | Format::Vtt | Format::Lrc => limits.subtitle_max_bytes,
+        _ => limits.text_max_bytes,
+    }
+}
+
+/// The refusal of a file that is larger than its format's limit.
+pub(crate) fn refuse_size(stage: &str, size: u64, max_bytes: u64) -> Refusal {
+    Refusal::skipped(
+        stage,
+        format!(
+            "too large: {}, and the limit for its kind is {} (see [limits] in the settings)",
+            human_bytes(size),
+            human_bytes(max_bytes)
+        ),
+    )
+}
+
+/// Whole binary units, as limits are written in.
+fn human_bytes(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    for (name, unit) in UNITS {
+        if bytes >= unit {
+            return format!("{:.1} {name}", bytes as f64 / unit as f64);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+/// From the name and the size alone, before a byte is read: empty files, kinds that
+/// hippo does not read, files too large for their kind. `None`: worth opening.
+pub fn refuse_unread(name: &OsStr, size: u64, limits: &Limits) -> Option<Refusal> {
+    const STAGE: &str = "name";
+    if size == 0 {
+        return Some(Refusal::skipped(STAGE, "the file is empty"));
+    }
+    let max_bytes = match by_name(name) {
+        Named::Unread(unread) => return Some(Refusal::skipped(STAGE, unread.reason())),
+        Named::As(known) => max_bytes(known.format, limits),
+        // It may turn out to be a PDF; `extract` checks again once it knows.
+        Named::Unknown => limits.pdf_max_bytes.max(limits.text_max_bytes),
+    };
+    (size > max_bytes).then(|| refuse_size(STAGE, size, max_bytes))
+}
+
+/// Same class => the same bytes give the same extraction, so content that lies at two
+/// paths is extracted once.
+pub fn format_class(name: &OsStr) -> &'static str {
+    match by_name(name) {
+        Named::As(known) => known.class,
+        Named::Unread(_) => "unread",
+        Named::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Generous limits for tests that are not about limits.
+    pub(crate) fn limits() -> Limits {
+        Limits {
+            text_max_bytes: 32 << 20,
+            pdf_max_bytes: 512 << 20,
+            subtitle_max_bytes: 8 << 20,
+            file_text_max_bytes: 64 << 20,
+            file_max_segments: 200_000,
+            pdf_max_pages: 20_000,
+        }
+    }
+
+    fn unread(name: &str, size: u64) -> Option<String> {
+        refuse_unread(OsStr::new(name), size, &limits()).map(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn a_name_and_a_size_leave_files_unopened() {
+        assert_eq!(unread("a.txt", 0).unwrap(), "the file is empty");
+        assert_eq!(
+            unread("Holiday.JPG", 5).unwrap(),
+            "a picture: hippo does not read pictures yet"
+        );
+        assert_eq!(
+            unread("program.exe", 5).unwrap(),
+            "not a kind that hippo reads"
+        );
+        assert_eq!(unread("notes.md", 5), None);
+        assert_eq!(unread("no-extension", 5), None);
+        assert_eq!(unread("strange.zzz", 5), None);
+        let reason = unread("a.srt", 9 << 20).unwrap();
+        assert_eq!(
+            reason,
+            "too large: 9.0 MiB, and the limit for its kind is 8.0 MiB (see [limits] in the settings)"
+        );
+        assert_eq!(unread("a.pdf", 9 << 20), None);
+        assert_eq!(unread("unknown", 33 << 20), None);
+        assert!(unread("unknown", 513 << 20).is_some());
+    }
+
+    #[test]
+    fn classes_part_readings_of_the_same_bytes() {
+        let class = |name: &str| format_class(OsStr::new(name));
+        assert_eq!(class("a.txt"), "text");
+        assert_eq!(class("b.TXT"), "text");
+        assert_eq!(class("a.md"), "markdown");
+        assert_eq!(class("a.tar.gz"), "unread");
+        assert_eq!(class("Makefile"), "code");
+        assert_eq!(class(".hidden"), "unknown");
+        assert_eq!(class("Dr. Smith said hello to us"), "unknown");
+        assert_eq!(class("页.pdf"), "pdf");
+    }
+}

@@ -1,1 +1,145 @@
-//! (being written)
+//! Hints that a path on the disk is dirty; never more than hints.
+//!
+//! Promises: the callback never blocks; every queue is bounded, and a full one
+//! becomes one [`Hint::Rescan`], so that nothing is lost silently; a file that is
+//! being written is told of when its writer closes it, when it has been calm for
+//! `settle_ms`, and at the latest after `max_wait_ms`; nothing polls while all is
+//! calm, but for the folders that cannot be watched; and [`Watcher::coverage`]
+//! never claims more than is watched.
+//!
+//! Linux watches directories one by one, so the walk asks for each
+//! ([`Watcher::watch_dir`]) before it lists the entries: what is made before the
+//! watch is found by the walk, what is made after it by the watch.
+
+pub mod mounts;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hippo_config::WatchSettings;
+
+/// What the engine is asked to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Hint {
+    /// Look at this path now: a file or a folder (with all below it), which may
+    /// be gone. Both ends of a rename arrive next to each other in the channel.
+    Path(PathBuf),
+    /// Walk this watched folder, or all of them.
+    Rescan {
+        /// `None`: all folders.
+        folder: Option<PathBuf>,
+        /// For the log and `hippo status`.
+        why: String,
+    },
+}
+
+/// Whether a directory is watched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Watched {
+    /// The kernel tells of its changes.
+    Yes,
+    /// No watch is left (the system's limit or `watch.max_watches`): it is polled.
+    Exhausted,
+    /// Cannot be watched, and why: it is polled.
+    Unsupported(String),
+}
+
+/// What the watcher covers, for `hippo status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Directories with a watch of their own.
+    pub watched_dirs: u64,
+    /// Directories that are only looked at every `poll_seconds`.
+    pub polled_dirs: u64,
+    /// Each folder given to [`Watcher::add_root`], in order.
+    pub folders: Vec<FolderCoverage>,
+    /// Plain sentences on what is not covered and what to do about it.
+    pub notes: Vec<String>,
+}
+
+/// How one folder is covered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderCoverage {
+    /// The folder.
+    pub path: PathBuf,
+    /// How.
+    pub state: Covered,
+}
+
+/// How well a folder is covered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Covered {
+    /// Each of its directories is watched.
+    Live,
+    /// None of it is watched.
+    Polled {
+        /// The reason.
+        why: String,
+    },
+    /// Some of it is watched, the rest polled.
+    Partial {
+        /// Directories watched.
+        watched: u64,
+        /// Directories polled.
+        polled: u64,
+        /// The reason.
+        why: String,
+    },
+}
+
+/// Why watching could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The kernel's notification queue could not be opened.
+    #[error(
+        "cannot open a queue for file changes: {0} (on Linux: see fs.inotify.max_user_instances)"
+    )]
+    Start(#[source] notify::Error),
+    /// The folder for the watcher's own heartbeat file could not be used.
+    #[error("cannot use {path} to check on the watcher: {source}")]
+    RunDir {
+        /// The folder.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: io::Error,
+    },
+    /// Called outside a tokio runtime.
+    #[error("the watcher needs a running tokio runtime")]
+    NoRuntime,
+}
+
+/// Watches directories and turns what the kernel tells into [`Hint`]s.
+///
+/// Cheap to clone (all clones are the same watcher); it stops when the last is dropped.
+#[derive(Clone)]
+pub struct Watcher {}
+
+impl Watcher {
+    /// Starts watching nothing yet. `run_dir` is where the heartbeat file lives
+    /// (made if it is not there). Must be called within a tokio runtime.
+    pub fn start(
+        settings: &WatchSettings,
+        run_dir: &Path,
+        hints: tokio::sync::mpsc::Sender<Hint>,
+    ) -> Result<Watcher, WatchError>;
+
+    /// Takes a watched folder in: finds out whether its file system can be
+    /// watched (`Unsupported`: it is polled), and watches the folder's parent, so
+    /// that its deletion, return or mounting is told as `Hint::Path(folder)`.
+    /// Call it before the folder's first walk; it need not exist.
+    pub fn add_root(&self, folder: &Path) -> Watched;
+
+    /// Lets go of a watched folder and all below it.
+    pub fn remove_root(&self, folder: &Path);
+
+    /// Watches one directory, not what is below it. To be called by the walk for
+    /// each directory before its entries are listed. Calling it again is harmless.
+    pub fn watch_dir(&self, dir: &Path) -> Watched;
+
+    /// Lets go of `dir` and all below it.
+    pub fn unwatch_under(&self, dir: &Path);
+
+    /// What is covered now.
+    pub fn coverage(&self) -> Coverage;
+}

@@ -1,4 +1,23 @@
 //! Settings, paths, limits and model manifests: raw input in, validated values out.
 //!
-//! This crate knows nothing else of the workspace.
+//! What it promises: a value that leaves this crate has been checked, and input
+//! that cannot be used is refused whole, with every mistake named at once, by key
+//! and line. It knows nothing else of the workspace, so that every other crate may
+//! lean on it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod edit;
+mod manifest;
+mod paths;
+mod raw;
+mod settings;
+mod validate;
+
+pub use manifest::{Graph, GraphInputs, Manifest, ManifestError, ModelFile, Pooling, Role};
+pub use paths::{Paths, PathsError};
+pub use raw::{SettingsError, SettingsErrors};
+pub use settings::{
+    FolderSettings, IgnoreSettings, IndexSettings, Limits, LogLevel, LogSettings, ModelSettings,
+    SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
+};
+pub use validate::{KeyInfo, known_keys};

@@ -1,1 +1,16 @@
-//! (being written)
+//! From a question to an answer: parse, search the legs, fuse, cut snippets.
+//!
+//! `parse`, `when`, `route`, `fuse` and `snippet` are pure; only `answer` waits for anything.
+//! Promise: a leg that is absent, slow or broken is named in the answer and takes nothing from
+//! the others.
+
+pub mod answer;
+pub mod fuse;
+pub mod parse;
+pub mod route;
+pub mod snippet;
+pub mod text;
+pub mod when;
+
+pub use answer::{Asker, SearchError, answer};
+pub use parse::{Query, QueryError};

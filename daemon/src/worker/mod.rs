@@ -1,1 +1,60 @@
-//! (being written)
+//! Untrusted bytes are read here, in processes that own nothing.
+//!
+//! A parser of hostile files is assumed to fall sooner or later: to crash, to hang, to
+//! swell, or to be taken over by the file it reads. So it runs in a child process that
+//! holds one read-only descriptor and no rights: [`sandbox`] takes them away and says what
+//! the system could not take. The daemon believes nothing that comes back
+//! ([`answer`](self) checks every frame), and loses one file when a worker dies, never more.
+//!
+//! - `protocol`: frames over one Unix socket pair, and the descriptor that travels on it.
+//! - [`child`]: the worker's side, `hippo worker`.
+//! - [`sandbox`], `seccomp`: Landlock, system call filter, limits; the order of closing.
+//! - [`pool`], `process`, `answer`, `death`: the daemon's side.
+
+mod answer;
+pub mod child;
+mod death;
+pub mod pool;
+mod process;
+pub mod protocol;
+pub mod sandbox;
+#[cfg(target_os = "linux")]
+mod seccomp;
+
+use hippo_extractors::{Metadata, Refusal, Segment};
+
+pub use pool::{Pool, PoolConfig};
+pub use sandbox::{Level, SandboxReport};
+
+/// How far a worker has come with its file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes or pages done.
+    pub done: u64,
+    /// Bytes or pages in all.
+    pub total: u64,
+    /// Where it is: `decode`, `page 7`.
+    pub stage: String,
+}
+
+/// How one file ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Read: what it is, and its segments in order.
+    Done(Metadata, Vec<Segment>),
+    /// The extractor said no, with its reason.
+    Refused(Refusal),
+    /// The worker died of it, or had to be killed: the file's fault, to be recorded and not
+    /// tried again.
+    Died {
+        /// One plain phrase: `crashed: signal 11 (segmentation fault)`.
+        reason: String,
+        /// Where it was.
+        stage: String,
+    },
+    /// No worker could be had: not the file's fault; try again later.
+    Unavailable {
+        /// What went wrong, and what to do where something can be done.
+        reason: String,
+    },
+}

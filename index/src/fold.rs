@@ -1,1 +1,0 @@
-//! One folding for the index, the query and the snippet.

@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod sandbox;
 #[cfg(target_os = "linux")]
 mod seccomp;
+mod session;
 
 use hippo_extractors::{Metadata, Refusal, Segment};
 

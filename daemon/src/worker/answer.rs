@@ -1,0 +1,384 @@
+//! Checks a worker's answer frame by frame, believing none of it.
+//!
+//! A worker may be in the hands of the file that it reads. Pure: frames in, steps out, and
+//! the first thing out of order ends the conversation. What it guards: the daemon's memory
+//! (sizes and counts), the table (ordinals, times), the terminal (control characters), and
+//! the deadline (only what moves counts as a sign of life).
+
+use std::time::{Duration, Instant};
+
+use hippo_config::Limits;
+use hippo_extractors::{Metadata, Refusal, Segment};
+
+use super::Progress;
+use super::protocol::{FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES};
+
+/// Progress that an honest worker reports: at most one frame each `child::STAGE_EVERY`, 200
+/// a second. Five times that is a flood.
+const PROGRESS_PER_SECOND: u64 = 1_000;
+
+/// Progress frames that may come at once (a stalled daemon finds them queued).
+const PROGRESS_BURST: u64 = 2_000;
+
+/// What a frame amounts to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Noted; read on.
+    Noted,
+    /// The file moved on: tell whoever asked.
+    Moved,
+    /// The end.
+    End(Ending),
+}
+
+/// How a worker says that it is through with a file.
+#[derive(Debug)]
+pub(super) enum Ending {
+    Done(Metadata),
+    Refused(Refusal),
+    Panicked(String),
+}
+
+/// One file's answer so far.
+#[derive(Debug)]
+pub(super) struct Answer<'a> {
+    id: u64,
+    limits: &'a Limits,
+    begun: Instant,
+    /// When it last moved.
+    pub(super) alive: Instant,
+    /// Whether the worker has taken the job (from then on its death is the file's).
+    pub(super) started: bool,
+    /// Where it is.
+    pub(super) progress: Progress,
+    /// What has come.
+    pub(super) segments: Vec<Segment>,
+    text_bytes: u64,
+    progress_frames: u64,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn new(id: u64, limits: &'a Limits, now: Instant) -> Answer<'a> {
+        Answer {
+            id,
+            limits,
+            begun: now,
+            alive: now,
+            started: false,
+            progress: Progress {
+                stage: "start".to_owned(),
+                ..Progress::default()
+            },
+            segments: Vec::new(),
+            text_bytes: 0,
+            progress_frames: 0,
+        }
+    }
+
+    /// Takes one frame. An error is a wrong answer, in words.
+    pub(super) fn take(&mut self, frame: FromWorker, now: Instant) -> Result<Step, String> {
+        let id = match &frame {
+            FromWorker::Hello { .. } | FromWorker::Unfit { .. } => {
+                return Err("a greeting in the middle of a job".to_owned());
+            }
+            FromWorker::Started { id }
+            | FromWorker::Progress { id, .. }
+            | FromWorker::Segment { id, .. }
+            | FromWorker::Done { id, .. }
+            | FromWorker::Refused { id, .. }
+            | FromWorker::Panicked { id, .. } => *id,
+        };
+        if id != self.id {
+            return Err(format!("job {id} answered, {} asked", self.id));
+        }
+        let starting = matches!(frame, FromWorker::Started { .. });
+        if starting == self.started {
+            return Err("frames out of order around the start of a job".to_owned());
+        }
+        match frame {
+            FromWorker::Progress {
+                done, total, stage, ..
+            } => self.moved(done, total, stage, now),
+            FromWorker::Segment { segment, .. } => self.segment(segment, now),
+            FromWorker::Done {
+                metadata, segments, ..
+            } => self.done(metadata, segments),
+            FromWorker::Refused { mut refusal, .. } => {
+                clean(&mut refusal.stage)?;
+                clean(&mut refusal.reason)?;
+                Ok(Step::End(Ending::Refused(refusal)))
+            }
+            FromWorker::Panicked {
+                mut message,
+                mut stage,
+                ..
+            } => {
+                clean(&mut stage)?;
+                clean(&mut message)?;
+                self.progress.stage = stage;
+                Ok(Step::End(Ending::Panicked(message)))
+            }
+            FromWorker::Started { .. } | FromWorker::Hello { .. } | FromWorker::Unfit { .. } => {
+                self.started = true;
+                self.alive = now;
+                Ok(Step::Noted)
+            }
+        }
+    }
+
+    fn moved(
+        &mut self,
+        done: u64,
+        total: u64,
+        mut stage: String,
+        now: Instant,
+    ) -> Result<Step, String> {
+        self.progress_frames += 1;
+        let seconds = now.saturating_duration_since(self.begun).as_secs();
+        if self.progress_frames > PROGRESS_BURST + seconds * PROGRESS_PER_SECOND {
+            return Err("a flood of progress reports".to_owned());
+        }
+        clean(&mut stage)?;
+        if done == self.progress.done && stage == self.progress.stage {
+            // The same again is a pulse without life.
+            return Ok(Step::Noted);
+        }
+        self.progress = Progress { done, total, stage };
+        self.alive = now;
+        Ok(Step::Moved)
+    }
+
+    fn segment(&mut self, mut segment: Segment, now: Instant) -> Result<Step, String> {
+        let count = self.segments.len() as u64;
+        if count >= u64::from(self.limits.file_max_segments) {
+            return Err(format!("more than {count} segments"));
+        }
+        if u64::from(segment.ordinal) != count {
+            return Err(format!("segment {} in place {count}", segment.ordinal));
+        }
+        if segment.text.is_empty() || segment.text.len() > SEGMENT_MAX_BYTES {
+            return Err(format!("a segment of {} bytes", segment.text.len()));
+        }
+        self.text_bytes += segment.text.len() as u64;
+        if self.text_bytes > self.limits.file_text_max_bytes {
+            return Err(format!("{} bytes of text", self.text_bytes));
+        }
+        if matches!((segment.t0_ms, segment.t1_ms), (Some(from), Some(to)) if from > to) {
+            return Err("a segment that ends before it begins".to_owned());
+        }
+        // Times become signed milliseconds in the table's clients.
+        if segment.t0_ms.max(segment.t1_ms) > Some(i64::MAX as u64) {
+            return Err("a segment at an impossible time".to_owned());
+        }
+        clean_option(&mut segment.lang)?;
+        self.segments.push(segment);
+        self.alive = now;
+        Ok(Step::Noted)
+    }
+
+    fn done(&mut self, mut metadata: Metadata, segments: u64) -> Result<Step, String> {
+        if segments != self.segments.len() as u64 {
+            let came = self.segments.len();
+            return Err(format!("{segments} segments announced, {came} came"));
+        }
+        if metadata.notes.len() > NOTES_MAX {
+            return Err(format!("{} notes", metadata.notes.len()));
+        }
+        for label in [&mut metadata.mime, &mut metadata.engine] {
+            clean(label)?;
+        }
+        for label in [
+            &mut metadata.title,
+            &mut metadata.author,
+            &mut metadata.lang,
+        ] {
+            clean_option(label)?;
+        }
+        for note in &mut metadata.notes {
+            clean(note)?;
+        }
+        Ok(Step::End(Ending::Done(metadata)))
+    }
+
+    /// How long until the worker counts as stalled; zero when it does.
+    pub(super) fn patience(&self, stall: Duration, now: Instant) -> Duration {
+        (self.alive + stall).saturating_duration_since(now)
+    }
+}
+
+/// Labels go to terminals and logs: no control characters, and no more than a line or two.
+fn clean(label: &mut String) -> Result<(), String> {
+    if label.len() > LABEL_MAX_BYTES {
+        return Err(format!("a label of {} bytes", label.len()));
+    }
+    if label.contains(char::is_control) {
+        *label = label.replace(char::is_control, " ");
+    }
+    Ok(())
+}
+
+fn clean_option(label: &mut Option<String>) -> Result<(), String> {
+    label.as_mut().map_or(Ok(()), clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hippo_extractors::{Kind, Source};
+
+    fn limits() -> Limits {
+        Limits {
+            file_max_segments: 3,
+            file_text_max_bytes: 10,
+            ..Limits::default()
+        }
+    }
+
+    fn segment(ordinal: u32, text: &str) -> Segment {
+        Segment {
+            ordinal,
+            page: None,
+            t0_ms: None,
+            t1_ms: None,
+            source: Source::Body,
+            text: text.to_owned(),
+            lang: None,
+        }
+    }
+
+    fn frame(ordinal: u32, text: &str) -> FromWorker {
+        let segment = segment(ordinal, text);
+        FromWorker::Segment { id: 1, segment }
+    }
+
+    fn done(segments: u64) -> FromWorker {
+        let metadata = Metadata::new(Kind::Text, "text/plain", "test");
+        FromWorker::Done {
+            id: 1,
+            metadata,
+            segments,
+        }
+    }
+
+    /// Feeds the frames after a start; the first error, or how it ended.
+    fn check(frames: Vec<FromWorker>) -> Result<Option<Ending>, String> {
+        let limits = limits();
+        let now = Instant::now();
+        let mut answer = Answer::new(1, &limits, now);
+        answer.take(FromWorker::Started { id: 1 }, now)?;
+        for frame in frames {
+            if let Step::End(ending) = answer.take(frame, now)? {
+                return Ok(Some(ending));
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn an_honest_answer_is_taken() {
+        let ending = check(vec![frame(0, "one"), frame(1, "two"), done(2)]);
+        assert!(matches!(ending, Ok(Some(Ending::Done(_)))));
+    }
+
+    #[test]
+    fn promise_16_misbehaving_worker_wrong_answers_are_refused() {
+        let late = Segment {
+            t0_ms: Some(2),
+            t1_ms: Some(1),
+            ..segment(0, "x")
+        };
+        let never = Segment {
+            t1_ms: Some(u64::MAX),
+            ..segment(0, "x")
+        };
+        let long_label = FromWorker::Panicked {
+            id: 1,
+            stage: String::new(),
+            message: "x".repeat(LABEL_MAX_BYTES + 1),
+        };
+        for (name, frames) in [
+            ("another job", vec![FromWorker::Started { id: 2 }]),
+            ("started twice", vec![FromWorker::Started { id: 1 }]),
+            ("a gap", vec![frame(1, "x")]),
+            ("twice the same", vec![frame(0, "x"), frame(0, "x")]),
+            ("nothing in it", vec![frame(0, "")]),
+            ("too many", (0..4).map(|n| frame(n, "x")).collect()),
+            ("too much", vec![frame(0, "0123456789a")]),
+            ("count", vec![frame(0, "x"), done(2)]),
+            (
+                "backwards",
+                vec![FromWorker::Segment {
+                    id: 1,
+                    segment: late,
+                }],
+            ),
+            (
+                "never",
+                vec![FromWorker::Segment {
+                    id: 1,
+                    segment: never,
+                }],
+            ),
+            ("a long label", vec![long_label]),
+        ] {
+            assert!(check(frames).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_job_begins_with_started() {
+        let limits = limits();
+        let now = Instant::now();
+        let mut answer = Answer::new(1, &limits, now);
+        assert!(answer.take(frame(0, "x"), now).is_err());
+    }
+
+    #[test]
+    fn promise_17_only_what_moves_is_a_sign_of_life() {
+        let limits = limits();
+        let begun = Instant::now();
+        let stall = Duration::from_secs(20);
+        let mut answer = Answer::new(1, &limits, begun);
+        let at = |done: u64| FromWorker::Progress {
+            id: 1,
+            done,
+            total: 9,
+            stage: "page".to_owned(),
+        };
+        let mut now = begun;
+        answer.take(FromWorker::Started { id: 1 }, now).unwrap();
+        for page in 1..100 {
+            now += stall - Duration::from_secs(1);
+            assert!(answer.patience(stall, now) > Duration::ZERO);
+            answer.take(at(page), now).unwrap();
+        }
+        for _ in 0..2 {
+            now += stall / 2;
+            answer.take(at(99), now).unwrap();
+        }
+        assert_eq!(answer.patience(stall, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        let message = "red \u{1b}[31m\nalert".to_owned();
+        let stage = String::new();
+        let ending = check(vec![FromWorker::Panicked {
+            id: 1,
+            stage,
+            message,
+        }]);
+        assert!(matches!(ending, Ok(Some(Ending::Panicked(m))) if m == "red  [31m alert"));
+    }
+
+    #[test]
+    fn a_flood_of_progress_is_no_progress() {
+        let frames = (0..=PROGRESS_BURST).map(|done| FromWorker::Progress {
+            id: 1,
+            done,
+            total: 0,
+            stage: String::new(),
+        });
+        assert!(check(frames.collect()).is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! From a question to an answer: parse, search the legs, fuse, cut snippets.
 //!
-//! `parse`, `when`, `route`, `fuse` and `snippet` are pure; only `answer` waits for anything.
+//! `parse`, `when`, `route`, `fuse` and `snippet` are pure; `within` looks at the disk, and only
+//! `answer` waits for anything.
 //! Promise: a leg that is absent, slow or broken is named in the answer and takes nothing from
 //! the others.
 
@@ -11,6 +12,7 @@ pub mod route;
 pub mod snippet;
 pub mod text;
 pub mod when;
+pub mod within;
 
-pub use answer::{Asker, SearchError, answer};
+pub use answer::{Live, Memory, SearchError, answer};
 pub use parse::{Query, QueryError};

@@ -92,9 +92,11 @@ pub struct Hit {
     pub source: String,
     /// The whole segment.
     pub text: String,
-    /// The part of the text that answers, as plain text on one line.
+    /// The part of the text that answers, on one line: `<mark>` and `</mark>` stand around what
+    /// matched, nothing else is escaped, `…` stands where the text goes on.
     pub snippet: String,
-    /// What matched in `snippet`: `[start, end)` pairs in characters (Unicode scalar values).
+    /// What matched: `[start, end)` pairs in characters (Unicode scalar values) of `snippet`
+    /// without its `<mark>` and `</mark>`.
     pub marks: Vec<[usize; 2]>,
     /// From 0 to 1; comparable within one answer only.
     pub score: f64,

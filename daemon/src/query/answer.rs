@@ -1,0 +1,421 @@
+//! A question's way: parse, embed, search the legs side by side, drop what is stale, fuse, cut
+//! a page, cut snippets.
+//!
+//! Promises: each leg has the same deadline, and one that fails or is late is named in
+//! `missing_legs` while the others answer; a row is shown only if it is of its file's latest
+//! revision, under the path that the file has now; pages of one question neither overlap nor
+//! leave gaps while the index stays as it is.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hippo_config::Settings;
+use hippo_index::{Filter, Scored, WordsQuery};
+
+use super::fuse::{Fused, Question, Ranked, fuse};
+use super::parse::{Query, QueryError};
+use super::snippet::{Wanted, snippet};
+use super::within::Places;
+use super::{route, when};
+use crate::service::wire::{Answer, Fresh, Group, Hit, Legs, MissingLeg, SearchRequest};
+
+/// The most hits in one answer.
+pub const MAX_LIMIT: usize = 1_000;
+/// The deepest that pages reach: beyond it nobody reads, and each page costs a deeper search.
+pub const MAX_REACH: usize = 10_000;
+/// The legs that can be asked for.
+pub const LEGS: [&str; 2] = ["words", "passage"];
+
+/// What a question needs of the rest of the daemon; a double of it stands in the tests.
+pub trait Memory: Clone + Send + Sync + 'static {
+    /// The settings in force.
+    fn settings(&self) -> Arc<Settings>;
+    /// The watched folders' paths.
+    fn watched(&self) -> impl Future<Output = Result<Vec<PathBuf>, String>> + Send;
+    /// The words leg.
+    fn words(
+        &self,
+        query: WordsQuery,
+        filter: Filter,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
+    /// The passage leg.
+    fn passage(
+        &self,
+        vector: Vec<f32>,
+        filter: Filter,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
+    /// The question as a vector; None where there is no passage model.
+    fn embed(&self, text: String) -> impl Future<Output = Option<Result<Vec<f32>, String>>> + Send;
+    /// Where these files are now and which of their revisions counts.
+    fn live(
+        &self,
+        files: Vec<u64>,
+    ) -> impl Future<Output = Result<HashMap<u64, Live>, String>> + Send;
+    /// How fresh an answer is.
+    fn fresh(&self) -> Fresh;
+}
+
+/// What the catalog knows of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The revision that counts.
+    pub revision: u64,
+    /// Other places of the same content.
+    pub also_at: Vec<PathBuf>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// The question cannot be understood.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// `limit` and `offset` out of bounds.
+    #[error("{0}")]
+    Page(String),
+    /// A leg that does not exist.
+    #[error("there is no leg `{0}`: the legs are words and passage")]
+    UnknownLeg(String),
+    /// No leg could answer.
+    #[error("no leg could answer: {0}")]
+    NoLeg(String),
+    /// The catalog could not be read.
+    #[error("the catalog could not be read: {0}")]
+    Catalog(String),
+}
+
+struct Plan {
+    query: Query,
+    filter: Filter,
+    limit: usize,
+    offset: usize,
+    /// Results wanted of each leg.
+    depth: usize,
+    /// The first tier.
+    tier: usize,
+    deadline: Duration,
+    words: bool,
+    passage: bool,
+    /// The passage leg's absence is worth a word.
+    passage_expected: bool,
+}
+
+/// Answers a question.
+pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Answer, SearchError> {
+    let started = Instant::now();
+    let fresh = memory.fresh();
+    let plan = plan(memory, request).await?;
+    let mut missing = Vec::new();
+    let (words, passage) = tokio::join!(words_leg(memory, &plan), passage_leg(memory, &plan));
+    let words = take_leg("words", words, &mut missing);
+    let passage = take_leg("passage", passage, &mut missing);
+    if words.is_none() && passage.is_none() {
+        let reasons: Vec<String> = missing.into_iter().map(|m| m.reason).collect();
+        return Err(SearchError::NoLeg(reasons.join("; ")));
+    }
+    let (words, passage) = (words.unwrap_or_default(), passage.unwrap_or_default());
+    let full = words.len() >= plan.depth || passage.len() >= plan.depth;
+    let live = live(memory, &words, &passage).await?;
+    let question = Question {
+        tokens: route::content_tokens(&plan.query.text()),
+        dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
+    };
+    let words = current(words, &live, &plan.filter);
+    let passage = current(passage, &live, &plan.filter);
+    let order = fuse(&question, &words, &passage, plan.tier);
+    let end = plan.offset + plan.limit;
+    let more = order.len() > end || (full && end < MAX_REACH);
+    let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
+    let page = order.into_iter().skip(plan.offset).take(plan.limit);
+    let hits: Vec<Hit> = page.map(|fused| hit(fused, &wanted, &live)).collect();
+    Ok(Answer {
+        query: request.q.clone(),
+        groups: groups(&hits),
+        hits,
+        fresh,
+        more,
+        missing_legs: missing,
+        took_ms: (started.elapsed().as_secs_f64() * 1e5).round() / 1e2,
+    })
+}
+
+async fn plan<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Plan, SearchError> {
+    let settings = memory.settings();
+    let now = jiff::Zoned::now();
+    let mut query = Query::parse(&request.q, &now)?;
+    for (key, values) in [
+        ("kind", &request.kind),
+        ("in", &request.within),
+        ("lang", &request.lang),
+    ] {
+        for value in values {
+            query.narrow(key, value, &now)?;
+        }
+    }
+    for (key, value) in [("before", &request.before), ("after", &request.after)] {
+        if let Some(value) = value {
+            query.narrow(key, value, &now)?;
+        }
+    }
+    query.check_range()?;
+    let (limit, offset) = page(request, settings.search.limit)?;
+    if let Some(unknown) = request
+        .legs
+        .iter()
+        .find(|leg| !LEGS.contains(&leg.as_str()))
+    {
+        return Err(SearchError::UnknownLeg(unknown.clone()));
+    }
+    let wants = |leg: &str| request.legs.is_empty() || request.legs.iter().any(|l| l == leg);
+    let tier = settings.search.leg_limit.max(1);
+    Ok(Plan {
+        filter: filter(memory, &query, request).await?,
+        query,
+        limit,
+        offset,
+        depth: depth(tier, offset + limit),
+        tier,
+        deadline: Duration::from_millis(settings.search.deadline_ms),
+        words: wants("words"),
+        passage: wants("passage"),
+        passage_expected: settings.models.passage.is_some()
+            || request.legs.iter().any(|l| l == "passage"),
+    })
+}
+
+fn page(request: &SearchRequest, default_limit: usize) -> Result<(usize, usize), SearchError> {
+    let limit = request.limit.unwrap_or(default_limit);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let what = format!(
+            "`limit` is {limit}; it can be 1 to {MAX_LIMIT}: ask for the rest with `offset`"
+        );
+        return Err(SearchError::Page(what));
+    }
+    if request.offset > MAX_REACH - limit {
+        let what = format!(
+            "`offset` and `limit` reach hit {}; pages reach {MAX_REACH}: narrow the question with filters",
+            request.offset.saturating_add(limit)
+        );
+        return Err(SearchError::Page(what));
+    }
+    Ok((limit, request.offset))
+}
+
+/// Whole tiers, so that the pages of one tier come from the same search.
+fn depth(tier: usize, reach: usize) -> usize {
+    let mut depth = tier;
+    while depth < reach {
+        depth *= 2;
+    }
+    depth
+}
+
+async fn filter<M: Memory>(
+    memory: &M,
+    query: &Query,
+    request: &SearchRequest,
+) -> Result<Filter, SearchError> {
+    let mut under = Vec::new();
+    if !query.within.is_empty() {
+        let places = Places {
+            cwd: request.cwd.as_deref().map(PathBuf::from),
+            home: std::env::var_os("HOME").map(PathBuf::from),
+            watched: memory.watched().await.map_err(SearchError::Catalog)?,
+        };
+        let specs = query.within.clone();
+        // Looks at the disk, where a dead network mount may hang.
+        let resolved = tokio::task::spawn_blocking(move || places.resolve_all(&specs)).await;
+        under = resolved.map_err(|e| SearchError::Catalog(e.to_string()))??;
+    }
+    Ok(Filter {
+        kinds: query.kinds.clone(),
+        under,
+        before_ms: query.before.as_ref().map(|m| m.epoch_ms),
+        after_ms: query.after.as_ref().map(|m| m.epoch_ms),
+        langs: query.langs.clone(),
+        none: query.none.clone(),
+        phrases: query.phrases.clone(),
+    })
+}
+
+/// What a leg came back with: nothing asked, results, or a reason.
+enum Leg {
+    NotAsked,
+    Found(Vec<Scored>),
+    Missing(String),
+}
+
+async fn words_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
+    if !plan.words {
+        return Leg::NotAsked;
+    }
+    let query = WordsQuery {
+        any: plan.query.text(),
+        phrases: plan.query.phrases.clone(),
+        none: plan.query.none.clone(),
+    };
+    in_time(plan.deadline, async {
+        match memory.words(query, plan.filter.clone(), plan.depth).await {
+            Ok(found) => Leg::Found(found),
+            Err(reason) => Leg::Missing(reason),
+        }
+    })
+    .await
+}
+
+async fn passage_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
+    if !plan.passage {
+        return Leg::NotAsked;
+    }
+    in_time(plan.deadline, async {
+        let vector = match memory.embed(plan.query.text()).await {
+            Some(Ok(vector)) => vector,
+            Some(Err(reason)) => {
+                return Leg::Missing(format!("the question could not be embedded: {reason}"));
+            }
+            None if plan.passage_expected => {
+                return Leg::Missing(
+                    "there is no passage model; `hippo status` says why".to_owned(),
+                );
+            }
+            None => return Leg::NotAsked,
+        };
+        match memory
+            .passage(vector, plan.filter.clone(), plan.depth)
+            .await
+        {
+            Ok(found) => Leg::Found(found),
+            Err(reason) => Leg::Missing(reason),
+        }
+    })
+    .await
+}
+
+async fn in_time(deadline: Duration, search: impl Future<Output = Leg> + Send) -> Leg {
+    let late = |_| {
+        Leg::Missing(format!(
+            "it did not answer within {} ms",
+            deadline.as_millis()
+        ))
+    };
+    tokio::time::timeout(deadline, search)
+        .await
+        .unwrap_or_else(late)
+}
+
+fn take_leg(name: &str, leg: Leg, missing: &mut Vec<MissingLeg>) -> Option<Vec<Scored>> {
+    match leg {
+        Leg::NotAsked => None,
+        Leg::Found(found) => Some(found),
+        Leg::Missing(reason) => {
+            tracing::warn!(leg = name, reason, "a leg took no part in an answer");
+            missing.push(MissingLeg {
+                leg: name.to_owned(),
+                reason,
+            });
+            None
+        }
+    }
+}
+
+async fn live<M: Memory>(
+    memory: &M,
+    words: &[Scored],
+    passage: &[Scored],
+) -> Result<HashMap<u64, Live>, SearchError> {
+    let files: HashSet<u64> = words.iter().chain(passage).map(|s| s.row.file).collect();
+    if files.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = memory.live(files.into_iter().collect()).await;
+    found.map_err(SearchError::Catalog)
+}
+
+/// Keeps what is current, under the path of now, with the place that it had in its leg.
+fn current(leg: Vec<Scored>, live: &HashMap<u64, Live>, filter: &Filter) -> Vec<Ranked> {
+    let ranked = leg
+        .into_iter()
+        .enumerate()
+        .filter_map(|(rank, mut scored)| {
+            let known = live.get(&scored.row.file)?;
+            // The row may not know yet that its file has left the folder that was asked for.
+            let inside = filter.under.is_empty()
+                || filter.under.iter().any(|dir| known.path.starts_with(dir));
+            if known.revision != scored.row.revision || !inside {
+                return None;
+            }
+            scored.row.path = known.path.to_string_lossy().into_owned();
+            Some(Ranked { rank, scored })
+        });
+    ranked.collect()
+}
+
+fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
+    let cut = snippet(&fused.row.text, wanted);
+    let row = fused.row;
+    let mut also_at = fused.also_at;
+    if let Some(known) = live.get(&row.file) {
+        also_at.extend(
+            known
+                .also_at
+                .iter()
+                .map(|p| p.to_string_lossy().into_owned()),
+        );
+    }
+    also_at.retain(|path| *path != row.path);
+    also_at.sort();
+    also_at.dedup();
+    Hit {
+        also_at,
+        file: row.file,
+        kind: row.kind,
+        title: row.title,
+        lang: row.lang,
+        page: row.page,
+        t0_ms: row.t0_ms,
+        t1_ms: row.t1_ms,
+        source: row.source,
+        text: row.text,
+        snippet: cut.marked,
+        marks: cut.marks,
+        score: (fused.score * 1e6).round() / 1e6,
+        legs: Legs {
+            words: fused.words,
+            passage: fused.passage,
+            joint: None,
+        },
+        changed_at: when::rfc3339(row.mtime_ms),
+        path: row.path,
+    }
+}
+
+fn groups(hits: &[Hit]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    for (i, hit) in hits.iter().enumerate() {
+        let place = *places.entry(hit.file).or_insert_with(|| {
+            groups.push(Group {
+                path: hit.path.clone(),
+                file: hit.file,
+                kind: hit.kind.clone(),
+                title: hit.title.clone(),
+                score: hit.score,
+                hits: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        groups[place].hits.push(i);
+    }
+    groups
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -1,0 +1,265 @@
+//! A question against a small memory whose legs can be made to fail, hang or be absent.
+
+use super::*;
+use crate::query::fuse::tests_support::row;
+use std::sync::Mutex;
+
+/// A memory of a few rows. The words leg finds what shares a token; the passage leg gives fixed
+/// similarities.
+#[derive(Clone, Default)]
+struct Double {
+    rows: Arc<Vec<hippo_index::Hit>>,
+    similar: Arc<Vec<(usize, f32)>>,
+    settings: Arc<Settings>,
+    words_hang: bool,
+    words_fail: bool,
+    model: Option<Result<(), String>>,
+    moved: Arc<HashMap<u64, Live>>,
+    asked: Arc<Mutex<Vec<(WordsQuery, Filter)>>>,
+}
+
+impl Double {
+    fn of(texts: &[&str]) -> Double {
+        let rows = texts.iter().enumerate().map(|(i, text)| row(i, text));
+        Double {
+            rows: Arc::new(rows.collect()),
+            ..Double::default()
+        }
+    }
+
+    fn scored(&self, id: usize, score: f32) -> Scored {
+        let row = self.rows[id].clone();
+        Scored { row, score }
+    }
+}
+
+impl Memory for Double {
+    fn settings(&self) -> Arc<Settings> {
+        self.settings.clone()
+    }
+
+    async fn watched(&self) -> Result<Vec<PathBuf>, String> {
+        Ok(vec![PathBuf::from("/d")])
+    }
+
+    async fn words(
+        &self,
+        query: WordsQuery,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
+        self.asked.lock().unwrap().push((query.clone(), filter));
+        if self.words_hang {
+            std::future::pending::<()>().await;
+        }
+        if self.words_fail {
+            return Err("the disk is gone".to_owned());
+        }
+        let tokens = hippo_index::fold::query_tokens(&query.any);
+        let score = |row: &hippo_index::Hit| {
+            let text = hippo_index::fold::words(&row.text);
+            tokens
+                .iter()
+                .filter(|t| text.split(' ').any(|w| w == *t))
+                .count()
+        };
+        let mut found: Vec<Scored> = (0..self.rows.len())
+            .map(|i| self.scored(i, score(&self.rows[i]) as f32))
+            .filter(|s| s.score > 0.0)
+            .collect();
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn passage(&self, _: Vec<f32>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
+        let similar = self.similar.iter().take(limit);
+        Ok(similar
+            .map(|(id, score)| self.scored(*id, *score))
+            .collect())
+    }
+
+    async fn embed(&self, _: String) -> Option<Result<Vec<f32>, String>> {
+        self.model.clone().map(|model| model.map(|()| vec![1.0]))
+    }
+
+    async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
+        let known = |file: u64| Live {
+            path: PathBuf::from(&self.rows[file as usize].path),
+            revision: 1,
+            also_at: Vec::new(),
+        };
+        let live = files
+            .into_iter()
+            .map(|f| (f, self.moved.get(&f).cloned().unwrap_or_else(|| known(f))));
+        Ok(live.collect())
+    }
+
+    fn fresh(&self) -> Fresh {
+        Fresh {
+            pending: 3,
+            failed: 1,
+        }
+    }
+}
+
+fn ask(q: &str) -> SearchRequest {
+    SearchRequest {
+        q: q.to_owned(),
+        ..SearchRequest::default()
+    }
+}
+
+fn paths(answer: &Answer) -> Vec<&str> {
+    answer.hits.iter().map(|h| h.path.as_str()).collect()
+}
+
+#[tokio::test]
+async fn words_alone_answer_and_say_how_fresh_they_are() {
+    let memory = Double::of(&["training cost falls", "cost of living", "nothing"]);
+    let answer = answer(&memory, &ask("training cost")).await.unwrap();
+    assert_eq!(paths(&answer), ["/d/0000.txt", "/d/0001.txt"]);
+    assert_eq!(
+        answer.hits[0].snippet,
+        "<mark>training</mark> <mark>cost</mark> falls"
+    );
+    assert_eq!(
+        answer.fresh,
+        Fresh {
+            pending: 3,
+            failed: 1
+        }
+    );
+    assert_eq!(answer.missing_legs, []);
+    assert_eq!(answer.groups[0].hits, [0]);
+    assert!(!answer.more);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_that_hangs_is_named_and_the_other_answers() {
+    let mut memory = Double::of(&["training cost", "what learning takes"]);
+    memory.words_hang = true;
+    memory.model = Some(Ok(()));
+    memory.similar = Arc::new(vec![(1, 0.8), (0, 0.2)]);
+    let answer = answer(&memory, &ask("training cost")).await.unwrap();
+    assert_eq!(answer.hits[0].path, "/d/0001.txt");
+    assert_eq!(answer.missing_legs[0].leg, "words");
+    assert!(answer.missing_legs[0].reason.contains("5000 ms"));
+}
+
+#[tokio::test]
+async fn a_question_that_cannot_be_embedded_is_still_answered_by_words() {
+    let mut memory = Double::of(&["training cost"]);
+    memory.model = Some(Err("out of memory".to_owned()));
+    let with_words = answer(&memory, &ask("training")).await.unwrap();
+    assert_eq!(with_words.hits.len(), 1);
+    assert_eq!(with_words.missing_legs[0].leg, "passage");
+    memory.words_fail = true;
+    let error = answer(&memory, &ask("training")).await.unwrap_err();
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+}
+
+#[tokio::test]
+async fn a_leg_asked_for_by_name_is_missed_when_absent() {
+    let memory = Double::of(&["training cost"]);
+    let mut request = ask("training");
+    request.legs = vec!["passage".to_owned()];
+    assert!(matches!(
+        answer(&memory, &request).await,
+        Err(SearchError::NoLeg(_))
+    ));
+    request.legs.push("words".to_owned());
+    let both = answer(&memory, &request).await.unwrap();
+    assert_eq!((both.hits.len(), both.missing_legs.len()), (1, 1));
+    request.legs = vec!["smell".to_owned()];
+    assert!(matches!(
+        answer(&memory, &request).await,
+        Err(SearchError::UnknownLeg(_))
+    ));
+}
+
+#[tokio::test]
+async fn stale_rows_are_dropped_and_moved_files_shown_where_they_are() {
+    let mut memory = Double::of(&["cost a", "cost b", "cost c"]);
+    let live = |path: &str, revision| Live {
+        path: PathBuf::from(path),
+        revision,
+        also_at: vec![PathBuf::from("/d/copy.txt")],
+    };
+    memory.moved = Arc::new(HashMap::from([
+        (0, live("/d/0000.txt", 2)),
+        (1, live("/d/new.txt", 1)),
+        (2, live("/e/out.txt", 1)),
+    ]));
+    let mut request = ask("cost");
+    let everywhere = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&everywhere), ["/d/new.txt", "/e/out.txt"]);
+    assert_eq!(everywhere.hits[0].also_at, ["/d/copy.txt"]);
+    request.within = vec!["/d".to_owned()];
+    assert_eq!(
+        paths(&answer(&memory, &request).await.unwrap()),
+        ["/d/new.txt"]
+    );
+}
+
+#[tokio::test]
+async fn pages_neither_overlap_nor_leave_gaps() {
+    let texts: Vec<String> = (0..500)
+        .map(|i| format!("cost {}", "cost ".repeat(i % 3)))
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let memory = Double::of(&texts);
+    let mut seen = Vec::new();
+    let mut request = ask("cost");
+    request.limit = Some(70);
+    loop {
+        let page = answer(&memory, &request).await.unwrap();
+        seen.extend(page.hits.iter().map(|h| h.file));
+        request.offset += 70;
+        if !page.more {
+            break;
+        }
+    }
+    let unique: HashSet<u64> = seen.iter().copied().collect();
+    assert_eq!((seen.len(), unique.len()), (500, 500));
+}
+
+#[tokio::test]
+async fn pages_out_of_bounds_are_refused() {
+    let memory = Double::of(&["cost"]);
+    for (limit, offset) in [
+        (Some(0), 0),
+        (Some(MAX_LIMIT + 1), 0),
+        (None, MAX_REACH),
+        (Some(1), usize::MAX),
+    ] {
+        let request = SearchRequest {
+            limit,
+            offset,
+            ..ask("cost")
+        };
+        assert!(matches!(
+            answer(&memory, &request).await,
+            Err(SearchError::Page(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn filters_reach_the_legs() {
+    let memory = Double::of(&["cost"]);
+    let mut request = ask("cost \"of living\" -rent kind:pdf in:/d/sub lang:zh after:2020");
+    request.kind = vec!["text".to_owned()];
+    answer(&memory, &request).await.unwrap();
+    let (words, filter) = memory.asked.lock().unwrap()[0].clone();
+    assert_eq!(words.any, "cost of living");
+    assert_eq!(words.phrases, ["of living"]);
+    assert_eq!(words.none, ["rent"]);
+    assert_eq!(filter.kinds, ["pdf", "text"]);
+    assert_eq!(filter.under, ["/d/sub"]);
+    assert_eq!(filter.langs, ["zh"]);
+    assert!(filter.after_ms.is_some() && filter.before_ms.is_none());
+    assert_eq!((filter.none, filter.phrases), (words.none, words.phrases));
+    let outside = answer(&memory, &ask("cost in:/nowhere")).await.unwrap_err();
+    assert!(outside.to_string().contains("watched are /d"), "{outside}");
+}

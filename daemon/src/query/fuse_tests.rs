@@ -1,0 +1,178 @@
+//! The promises of fusion, each by name.
+
+use super::tests_support::row;
+use super::*;
+use proptest::prelude::*;
+
+fn leg(results: &[(usize, &str, f32)]) -> Vec<Ranked> {
+    let scored = |(id, text, score): &(usize, &str, f32)| Scored {
+        row: row(*id, text),
+        score: *score,
+    };
+    let ranked = results.iter().map(scored).enumerate();
+    ranked
+        .map(|(rank, scored)| Ranked { rank, scored })
+        .collect()
+}
+
+fn question(text: &str, dense_weight: f64) -> Question {
+    Question {
+        tokens: crate::query::route::content_tokens(text),
+        dense_weight,
+    }
+}
+
+fn ids(order: &[Fused]) -> Vec<usize> {
+    order.iter().map(|f| f.row.file as usize).collect()
+}
+
+/// A passage leg of `n` unrelated results, best first, from `best` down.
+fn noise(n: usize, best: f32, step: f32) -> Vec<Ranked> {
+    let results: Vec<(usize, &str, f32)> = (0..n)
+        .map(|i| (1000 + i, "something else entirely", best - step * i as f32))
+        .collect();
+    leg(&results)
+}
+
+const TIER: usize = 200;
+
+#[test]
+fn an_absent_leg_lowers_nothing() {
+    let words = leg(&[(1, "training cost", 9.0), (2, "cost", 4.5)]);
+    let alone = fuse(&question("training cost", 0.5), &words, &[], TIER);
+    assert_eq!(ids(&alone), [1, 2]);
+    assert!((alone[0].score - 1.0).abs() < 1e-9 && (alone[1].score - 0.5).abs() < 1e-9);
+    let passage = leg(&[(3, "what it takes to teach a model", 0.7), (4, "x", 0.3)]);
+    let alone = fuse(&question("training cost", 0.2), &[], &passage, TIER);
+    assert_eq!(ids(&alone), [3, 4]);
+    assert!((alone[0].score - 1.0).abs() < 1e-9);
+    assert!(fuse(&question("x", 0.5), &[], &[], TIER).is_empty());
+}
+
+#[test]
+fn a_weak_resemblance_never_outranks_exact_words() {
+    for weight in [0.2, 0.5, 0.65, 0.75, 1.0] {
+        // The exact hit is not even in the passage leg, whose best stands out a little.
+        let words = leg(&[(1, "关于脑机接口的讨论", 19.0)]);
+        let order = fuse(
+            &question("脑机接口", weight),
+            &words,
+            &noise(200, 0.36, 0.0017),
+            TIER,
+        );
+        assert_eq!(ids(&order)[0], 1, "weight {weight}");
+    }
+}
+
+#[test]
+fn a_flat_passage_leg_does_not_decide() {
+    let words = leg(&[
+        (1, "大家的个人知识库将来由代理管理", 14.0),
+        (2, "知识", 3.0),
+    ]);
+    // A model that does not know the language: everything is equally near.
+    let order = fuse(
+        &question("個人知識庫 智能代理", 0.75),
+        &words,
+        &noise(200, 0.84, 0.0004),
+        TIER,
+    );
+    assert_eq!(ids(&order)[0], 1);
+}
+
+#[test]
+fn a_leg_that_matched_common_words_alone_does_not_decide() {
+    let words = leg(&[(1, "the end of it all", 2.0), (2, "what is the", 1.5)]);
+    let passage = leg(&[
+        (3, "training got cheaper", 0.62),
+        (4, "a", 0.2),
+        (5, "b", 0.1),
+        (6, "c", 0.05),
+    ]);
+    let order = fuse(
+        &question("what is the price of teaching", 0.5),
+        &words,
+        &passage,
+        TIER,
+    );
+    assert_eq!(ids(&order)[0], 3);
+}
+
+#[test]
+fn a_strong_resemblance_beats_a_partial_match() {
+    let words = leg(&[
+        (1, "the plugin broke", 4.0),
+        (7, "training got cheaper each year", 3.0),
+    ]);
+    let mut results = vec![
+        (7, "training got cheaper each year", 0.70),
+        (3, "cost of learning", 0.65),
+    ];
+    results.extend((0..50).map(|i| (100 + i, "else", 0.20 - 0.001 * i as f32)));
+    let order = fuse(
+        &question("plugin training price decline", 0.5),
+        &words,
+        &leg(&results),
+        TIER,
+    );
+    assert_eq!(ids(&order)[0], 7);
+}
+
+#[test]
+fn the_same_content_at_two_paths_is_one_hit() {
+    let mut words = leg(&[(2, "cost", 4.0), (1, "cost", 4.0), (3, "cost", 2.0)]);
+    for result in &mut words[..2] {
+        result.scored.row.id = "same".to_owned();
+    }
+    let order = fuse(&question("cost", 0.5), &words, &[], TIER);
+    assert_eq!(ids(&order), [1, 3]);
+    assert_eq!(order[0].also_at, ["/d/0002.txt"]);
+}
+
+#[test]
+fn equal_scores_go_by_path_whatever_came_first() {
+    let forth = leg(&[(1, "cost", 4.0), (2, "cost", 4.0), (3, "cost", 4.0)]);
+    let back = leg(&[(3, "cost", 4.0), (2, "cost", 4.0), (1, "cost", 4.0)]);
+    for words in [forth, back] {
+        assert_eq!(
+            ids(&fuse(&question("cost", 0.5), &words, &[], TIER)),
+            [1, 2, 3]
+        );
+    }
+}
+
+#[test]
+fn numbers_that_are_none_do_no_harm() {
+    let words = leg(&[(1, "a b", f32::NAN), (2, "a b", 3.0)]);
+    let passage = leg(&[(3, "x", f32::INFINITY), (4, "y", f32::NAN)]);
+    let order = fuse(&question("a1 b1", 0.5), &words, &passage, TIER);
+    assert_eq!(order.len(), 4);
+    assert!(order.iter().all(|f| (0.0..=1.0).contains(&f.score)));
+}
+
+proptest! {
+    #[test]
+    fn what_is_deeper_never_moves_what_is_above(
+        words in prop::collection::vec((0usize..40, 0.0f32..20.0), 0..40),
+        passage in prop::collection::vec((0usize..40, -1.0f32..1.0), 0..40),
+        weight in 0.0f64..1.0,
+    ) {
+        let ranked = |mut results: Vec<(usize, f32)>| {
+            let mut seen = HashSet::new();
+            results.retain(|(id, _)| seen.insert(*id));
+            results.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let results: Vec<_> = results.iter().map(|(id, s)| (*id, "alpha beta", *s)).collect();
+            leg(&results)
+        };
+        let (words, passage) = (ranked(words), ranked(passage));
+        let asked = question("alpha gamma", weight);
+        let shallow = |leg: &[Ranked]| leg.iter().take(10).cloned().collect::<Vec<_>>();
+        let first = fuse(&asked, &shallow(&words), &shallow(&passage), 10);
+        let all = fuse(&asked, &words, &passage, 10);
+        prop_assert_eq!(ids(&first), ids(&all)[..first.len()].to_vec());
+        prop_assert!(all.windows(2).all(|w| w[0].score >= w[1].score));
+        prop_assert!(all.iter().all(|f| (0.0..=1.0).contains(&f.score)));
+        let unique: HashSet<usize> = ids(&all).into_iter().collect();
+        prop_assert_eq!(unique.len(), all.len());
+    }
+}

@@ -11,12 +11,29 @@
 //! ([`Watcher::watch_dir`]) before it lists the entries: what is made before the
 //! watch is found by the walk, what is made after it by the watch.
 
+mod event;
+#[cfg(target_os = "macos")]
+#[path = "fsevents.rs"]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod kernel;
 pub mod mounts;
+mod polled;
+mod ready;
+mod settle;
+mod state;
+mod task;
+#[cfg(test)]
+mod tests;
+mod writers;
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hippo_config::WatchSettings;
+use tokio::task::JoinHandle;
+
+use task::Shared;
 
 /// What the engine is asked to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,18 +109,9 @@ pub enum Covered {
 pub enum WatchError {
     /// The kernel's notification queue could not be opened.
     #[error(
-        "cannot open a queue for file changes: {0} (on Linux: see fs.inotify.max_user_instances)"
+        "cannot open a queue for file changes: {0} (on Linux, fs.inotify.max_user_instances may be used up)"
     )]
-    Start(#[source] notify::Error),
-    /// The folder for the watcher's own heartbeat file could not be used.
-    #[error("cannot use {path} to check on the watcher: {source}")]
-    RunDir {
-        /// The folder.
-        path: PathBuf,
-        /// The reason.
-        #[source]
-        source: io::Error,
-    },
+    Start(#[source] std::io::Error),
     /// Called outside a tokio runtime.
     #[error("the watcher needs a running tokio runtime")]
     NoRuntime,
@@ -111,35 +119,66 @@ pub enum WatchError {
 
 /// Watches directories and turns what the kernel tells into [`Hint`]s.
 ///
-/// Cheap to clone (all clones are the same watcher); it stops when the last is dropped.
+/// Cheap to clone (all clones are the same watcher); it stops when the last is
+/// dropped, or when nobody receives its hints any more.
 #[derive(Clone)]
-pub struct Watcher {}
+pub struct Watcher {
+    shared: Arc<Shared>,
+    _task: Arc<Running>,
+}
+
+/// Stops the task with the last clone of its watcher.
+struct Running(JoinHandle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 impl Watcher {
-    /// Starts watching nothing yet. `run_dir` is where the heartbeat file lives
-    /// (made if it is not there). Must be called within a tokio runtime.
+    /// Starts watching nothing yet. Must be called within a tokio runtime.
     pub fn start(
         settings: &WatchSettings,
-        run_dir: &Path,
         hints: tokio::sync::mpsc::Sender<Hint>,
-    ) -> Result<Watcher, WatchError>;
+    ) -> Result<Watcher, WatchError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| WatchError::NoRuntime)?;
+        let shared = Arc::new(Shared::open(settings).map_err(WatchError::Start)?);
+        let task = runtime.spawn(task::supervise(shared.clone(), hints));
+        Ok(Watcher {
+            shared,
+            _task: Arc::new(Running(task)),
+        })
+    }
 
     /// Takes a watched folder in: finds out whether its file system can be
-    /// watched (`Unsupported`: it is polled), and watches the folder's parent, so
-    /// that its deletion, return or mounting is told as `Hint::Path(folder)`.
-    /// Call it before the folder's first walk; it need not exist.
-    pub fn add_root(&self, folder: &Path) -> Watched;
+    /// watched (`Unsupported`: it is polled), and watches the way there, so that
+    /// its deletion, return or mounting is told as a hint for the folder. Call it
+    /// before the folder's first walk; it need not exist.
+    pub fn add_root(&self, folder: &Path) -> Watched {
+        self.shared.with(|state| state.add_root(folder))
+    }
 
-    /// Lets go of a watched folder and all below it.
-    pub fn remove_root(&self, folder: &Path);
+    /// Lets go of a watched folder and all below it. Folders inside it that are
+    /// watched on their own account are told of as to be walked anew.
+    pub fn remove_root(&self, folder: &Path) {
+        self.shared.with(|state| state.remove_root(folder));
+    }
 
     /// Watches one directory, not what is below it. To be called by the walk for
-    /// each directory before its entries are listed. Calling it again is harmless.
-    pub fn watch_dir(&self, dir: &Path) -> Watched;
+    /// each directory before its entries are listed. Calling it again is harmless,
+    /// and right: it always asks the kernel.
+    pub fn watch_dir(&self, dir: &Path) -> Watched {
+        self.shared.with(|state| state.watch_dir(dir))
+    }
 
     /// Lets go of `dir` and all below it.
-    pub fn unwatch_under(&self, dir: &Path);
+    pub fn unwatch_under(&self, dir: &Path) {
+        self.shared.with(|state| state.unwatch_under(dir));
+    }
 
     /// What is covered now.
-    pub fn coverage(&self) -> Coverage;
+    pub fn coverage(&self) -> Coverage {
+        self.shared.with(|state| state.coverage())
+    }
 }

@@ -15,6 +15,7 @@ pub mod client;
 pub mod corpus;
 pub mod daemon;
 pub mod documents;
+pub mod fuse;
 pub mod home;
 pub mod hostile;
 pub mod proc;

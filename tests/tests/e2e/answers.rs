@@ -1,0 +1,226 @@
+//! Answers over a real conversation, filters, quotes: what a person would type.
+
+use std::fs;
+
+use hippo_tests::client::{hits, text};
+use hippo_tests::{Daemon, Rng, TempHome, corpus};
+use serde_json::Value;
+
+const TALK: &str = "corpus/podcast/indigo-talk.zh.txt";
+
+/// A question, and words of the passages that answer it: one of them must stand in one of the
+/// first three hits. They were found by reading the text.
+const QUESTIONS: [(&str, &[&str]); 7] = [
+    (
+        "训练成本每年下降多少",
+        &["关于训练成本是每年 60% 的下降", "它是每年要降 75%"],
+    ),
+    ("脑机接口", &["以后装个什么脑机接口"]),
+    ("谁被称为神经网络之父", &["就神经网络之父"]),
+    ("stable diffusion 插件 野蛮生长", &["野蛮生长的方式"]),
+    ("Notion AI 续写", &["它里面有个续写功能"]),
+    // Traditional characters, for a Simplified text.
+    ("個人知識庫 智能代理", &["knowledge base 的这样的一个代理"]),
+    (
+        "中英文语料的差异",
+        &[
+            "有一些人说英文的逻辑性更好，语料更多",
+            "英文基本上高质量的作品",
+            "它有很好的语料",
+        ],
+    ),
+];
+
+fn talk(test: &str) -> Option<(TempHome, Daemon, String)> {
+    let source = corpus::shared(test, TALK)?;
+    let content = fs::read_to_string(source).unwrap();
+    let home = TempHome::new();
+    home.write("indigo-talk.zh.txt", &content);
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    Some((home, daemon, content))
+}
+
+#[test]
+fn the_talk_answers_seven_questions_among_the_first_three_hits() {
+    let Some((_home, daemon, content)) = talk("the seven questions") else {
+        return;
+    };
+    let mut unanswered = Vec::new();
+    for (question, passages) in QUESTIONS {
+        for passage in passages {
+            assert!(content.contains(passage), "not in the text: {passage}");
+        }
+        let answer = daemon.client().search(question, 3);
+        let found: Vec<String> = hits(&answer).iter().map(|hit| text(&hit["text"])).collect();
+        assert!(found.len() <= 3);
+        let answered = passages
+            .iter()
+            .any(|passage| found.iter().any(|text| text.contains(passage)));
+        if !answered {
+            unanswered.push(format!("{question}\n    -> {}", found.join("\n    -> ")));
+        }
+    }
+    assert!(unanswered.is_empty(), "{}", unanswered.join("\n"));
+}
+
+#[test]
+fn no_chinese_words_that_stand_in_the_talk_come_back_empty() {
+    const QUERIES: usize = 200;
+    let test = "words that stand in the text";
+    let Some((_home, daemon, content)) = talk(test) else {
+        return;
+    };
+    let mut rng = Rng::from_env(test);
+    // Runs of Han characters as they stand, of two or more.
+    let runs: Vec<Vec<char>> = content
+        .split(|c: char| !corpus::is_han(c))
+        .map(|run| run.chars().collect::<Vec<char>>())
+        .filter(|run| run.len() >= 2)
+        .collect();
+    let mut empty = Vec::new();
+    for _ in 0..QUERIES {
+        let run = rng.pick(&runs);
+        let length = 2 + rng.below(run.len().min(8) - 1);
+        let start = rng.below(run.len() - length + 1);
+        let query: String = run[start..start + length].iter().collect();
+        let found = hits(&daemon.client().search(&query, 200));
+        if found.is_empty() {
+            empty.push(query);
+        } else {
+            // And not just anything: a segment with these very words is among them.
+            let stands = found.iter().any(|hit| text(&hit["text"]).contains(&query));
+            assert!(stands, "no hit holds {query}");
+        }
+    }
+    assert!(empty.is_empty(), "came back empty: {empty:?}");
+}
+
+#[test]
+fn a_single_character_and_a_traditional_one_find_the_talk() {
+    let Some((_home, daemon, _)) = talk("single characters") else {
+        return;
+    };
+    for query in ["脑", "腦", "药"] {
+        assert!(
+            !hits(&daemon.client().search(query, 3)).is_empty(),
+            "{query} found nothing"
+        );
+    }
+}
+
+fn paths_of(answer: &Value) -> Vec<String> {
+    hits(answer)
+        .iter()
+        .map(|hit| {
+            let path = text(&hit["path"]);
+            path.rsplit('/').next().unwrap().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn filters_quotes_and_exclusions_hold() {
+    let home = TempHome::new();
+    home.write(
+        "notes/harbour.md",
+        "# Harbour\n\nThe lantern keeper walks the harbour wall at dusk.",
+    );
+    home.write(
+        "notes/hill.md",
+        "# Hill\n\nA keeper of goats met the lantern maker on the hill.",
+    );
+    home.write(
+        "papers/harbour.pdf",
+        hippo_tests::documents::pdf(
+            "harbour",
+            &["The lantern keeper is described in this paper about the harbour.".to_owned()],
+        ),
+    );
+    let old = home.write("old/lantern.txt", "A lantern of long ago.");
+    let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options()
+        .write(true)
+        .open(&old)
+        .unwrap()
+        .set_modified(past)
+        .unwrap();
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let ask = |question: &str| {
+        let mut paths = paths_of(&daemon.client().search(question, 20));
+        paths.sort();
+        paths.dedup();
+        paths
+    };
+    assert_eq!(
+        ask("lantern"),
+        ["harbour.md", "harbour.pdf", "hill.md", "lantern.txt"]
+    );
+    assert_eq!(ask("lantern kind:pdf"), ["harbour.pdf"]);
+    assert_eq!(ask("\"lantern keeper\""), ["harbour.md", "harbour.pdf"]);
+    assert_eq!(ask("lantern -keeper"), ["lantern.txt"]);
+    assert_eq!(ask("lantern before:2002-01-01"), ["lantern.txt"]);
+    assert_eq!(
+        ask("lantern after:2002-01-01"),
+        ["harbour.md", "harbour.pdf", "hill.md"]
+    );
+    let notes = home.file("notes");
+    assert_eq!(
+        ask(&format!("lantern in:{}", notes.display())),
+        ["harbour.md", "hill.md"]
+    );
+
+    // The command line says the same, with the names that are fixed.
+    let answer = home.hippo_json(&[
+        "search",
+        "lantern keeper",
+        "--json",
+        "--limit",
+        "1",
+        "--kind",
+        "pdf",
+        "--in",
+        home.files().to_str().unwrap(),
+    ]);
+    assert_eq!(paths_of(&answer), ["harbour.pdf"]);
+    for name in ["query", "took_ms", "hits", "groups", "fresh"] {
+        assert!(answer.get(name).is_some(), "an answer without {name}");
+    }
+    for name in ["pending", "failed"] {
+        assert!(answer["fresh"].get(name).is_some(), "no fresh.{name}");
+    }
+    let hit = &answer["hits"][0];
+    for name in [
+        "path", "kind", "title", "page", "t0_ms", "t1_ms", "source", "text", "snippet", "score",
+        "legs",
+    ] {
+        assert!(hit.get(name).is_some(), "a hit without {name}: {hit}");
+    }
+    for name in ["words", "passage", "joint"] {
+        assert!(hit["legs"].get(name).is_some(), "legs without {name}");
+    }
+    assert_eq!(hit["page"], 1);
+    assert!(hit["legs"]["words"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_subtitle_is_found_with_its_moment() {
+    let home = TempHome::new();
+    let mut lines: Vec<String> = (0..120)
+        .map(|at| format!("Line number {at} of talk."))
+        .collect();
+    lines[60] = "Here the xylophone begins.".to_owned();
+    home.write("talk.srt", hippo_tests::documents::srt(&lines));
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let answer = daemon.client().search("xylophone", 3);
+    let hit = &hits(&answer)[0];
+    let (t0, t1) = (
+        hit["t0_ms"].as_u64().unwrap(),
+        hit["t1_ms"].as_u64().unwrap(),
+    );
+    // The cue is shown from 120 s to 122 s.
+    assert!(t0 <= 120_000 && 122_000 <= t1, "{t0} to {t1}");
+    assert!(t1 - t0 <= 90_000, "a moment is no episode: {t0} to {t1}");
+}

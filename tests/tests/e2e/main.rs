@@ -1,0 +1,19 @@
+//! End to end: the real binary, a real home, real files; each test is named after what it shows.
+//!
+//! The promises are those of a trusted indexing daemon, numbered as in `docs/promises.md`.
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod commands;
+mod corpus;
+mod crashes;
+mod failures;
+mod freshness;
+mod hostile;
+mod identity;
+mod idle;
+mod models;
+mod socket;
+mod storage;
+mod watching;
+mod workspace;

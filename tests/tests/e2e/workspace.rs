@@ -1,0 +1,237 @@
+//! The shape of the workspace: who may depend on whom, and that the documents tell the truth.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use hippo_tests::{TempHome, daemon::hippo_bin};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn packages() -> Vec<Package> {
+    MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap()
+        .packages
+}
+
+/// What a package of the workspace is built from, tests aside.
+fn dependencies(packages: &[Package], name: &str) -> BTreeSet<String> {
+    packages
+        .iter()
+        .find(|package| package.name.as_str() == name)
+        .unwrap_or_else(|| panic!("no package {name}"))
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind != DependencyKind::Development)
+        .map(|dependency| dependency.name.clone())
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let packages = packages();
+    let names: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        BTreeSet::from([
+            "hippo-config",
+            "hippo-daemon",
+            "hippo-extractors",
+            "hippo-index",
+            "hippo-tests"
+        ])
+    );
+    let ours = |name: &str| -> Vec<String> {
+        dependencies(&packages, name)
+            .into_iter()
+            .filter(|dependency| dependency.starts_with("hippo-"))
+            .collect()
+    };
+    assert_eq!(ours("hippo-config"), Vec::<String>::new());
+    assert_eq!(ours("hippo-extractors"), ["hippo-config"]);
+    assert!(
+        ours("hippo-index")
+            .iter()
+            .all(|name| name == "hippo-config"),
+        "index may know the settings and nothing else: {:?}",
+        ours("hippo-index")
+    );
+    assert_eq!(
+        ours("hippo-daemon"),
+        ["hippo-config", "hippo-extractors", "hippo-index"]
+    );
+    // The tests drive the binary from outside.
+    assert!(!ours("hippo-tests").contains(&"hippo-daemon".to_owned()));
+}
+
+#[test]
+fn each_heavy_library_has_one_home() {
+    let packages = packages();
+    let homes: [(&[&str], &str); 4] = [
+        // Only the index names LanceDB or Arrow.
+        (
+            &["lancedb", "lance", "arrow-array", "arrow-schema"],
+            "hippo-index",
+        ),
+        // Only the extractors know documents and models.
+        (
+            &["ort", "tokenizers", "pdfium-render", "pdf-extract"],
+            "hippo-extractors",
+        ),
+        // Only the daemon knows sockets and the journal.
+        (&["axum", "rusqlite", "notify", "clap"], "hippo-daemon"),
+        // And what holds a worker.
+        (&["landlock", "seccompiler"], "hippo-daemon"),
+    ];
+    for (libraries, home) in homes {
+        for package in &packages {
+            let found = dependencies(&packages, package.name.as_str());
+            for &library in libraries {
+                assert!(
+                    package.name.as_str() == home || !found.contains(library),
+                    "{library} belongs to {home}, not to {}",
+                    package.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_dependency_says_why_it_is_here() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest
+        .split("[workspace.dependencies]")
+        .nth(1)
+        .and_then(|rest| rest.split("\n[").next())
+        .unwrap();
+    for line in section.lines().filter(|line| line.contains(" = ")) {
+        assert!(
+            line.starts_with("hippo-") || line.contains('#'),
+            "no reason given: {line}"
+        );
+    }
+}
+
+fn help(home: &TempHome, args: &[&str]) -> Option<String> {
+    let output = home.hippo(args);
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Command lines in a document: in fenced blocks, lines that begin with `hippo`; in the text,
+/// `hippo ...` between backticks.
+fn command_lines(text: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+            continue;
+        }
+        if fenced {
+            let line = line.trim().trim_start_matches("$ ");
+            if line.starts_with("hippo ") {
+                found.push(line.to_owned());
+            }
+        } else {
+            found.extend(
+                line.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .filter(|code| code.starts_with("hippo "))
+                    .map(str::to_owned),
+            );
+        }
+    }
+    found
+        .iter()
+        .map(|line| {
+            line.split(['#', '|', '>', ';', '&'])
+                .next()
+                .unwrap_or_default()
+                .split_whitespace()
+                .skip(1)
+                .map(|word| word.trim_matches(['[', ']', ',', '.']).to_owned())
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn commands_in_the_documents_exist() {
+    let home = TempHome::new();
+    let _ = Command::new(hippo_bin()); // says at once when there is none
+    let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    if let Ok(entries) = std::fs::read_dir(root().join("docs")) {
+        documents.extend(
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|ending| ending == "md")),
+        );
+    }
+    let mut seen = 0;
+    for document in documents {
+        let Ok(text) = std::fs::read_to_string(&document) else {
+            continue;
+        };
+        for words in command_lines(&text) {
+            let Some(command) = words
+                .first()
+                .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+                .filter(|word| !word.starts_with('-'))
+            else {
+                continue;
+            };
+            let shown = document.file_name().unwrap().to_string_lossy();
+            let help = help(&home, &[command, "--help"])
+                .unwrap_or_else(|| panic!("{shown}: there is no `hippo {command}`"));
+            for flag in words.iter().filter(|word| word.starts_with("--")) {
+                let flag = flag.split('=').next().unwrap_or(flag);
+                assert!(
+                    help.contains(flag),
+                    "{shown}: `hippo {command}` knows no {flag}"
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "only {seen} commands found: is there a README?");
+}
+
+#[test]
+fn the_repository_does_not_speak_of_the_machines_it_was_made_on() {
+    let output = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root())
+        .output();
+    let Ok(output) = output else {
+        hippo_tests::skip("the repository's words", "git is not installed");
+        return;
+    };
+    let words = ["/work/", "/root/"];
+    for name in String::from_utf8_lossy(&output.stdout).split('\0') {
+        // This file names them.
+        if name.is_empty() || name.ends_with("e2e/workspace.rs") {
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(root().join(name)) else {
+            continue;
+        };
+        for word in words {
+            assert!(!text.contains(word), "{name} speaks of {word}");
+        }
+    }
+}

@@ -4,33 +4,51 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 use hippo_tests::{TempHome, daemon::hippo_bin};
+use serde_json::Value;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn packages() -> Vec<Package> {
-    MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap()
-        .packages
+/// A member of the workspace, and what it is built from, tests aside.
+struct Package {
+    name: String,
+    dependencies: BTreeSet<String>,
 }
 
-/// What a package of the workspace is built from, tests aside.
+/// What `cargo metadata` says. Read as plain JSON: the crate for it turns on a feature of
+/// serde_json, and then everything above that is compiled once for the program and once
+/// more for the tests, LanceDB too.
+fn packages() -> Vec<Package> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let list = |value: &Value| value.as_array().cloned().unwrap();
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    list(&metadata["packages"])
+        .iter()
+        .map(|package| Package {
+            name: name(package),
+            dependencies: list(&package["dependencies"])
+                .iter()
+                .filter(|dependency| dependency["kind"].as_str() != Some("dev"))
+                .map(name)
+                .collect(),
+        })
+        .collect()
+}
+
 fn dependencies(packages: &[Package], name: &str) -> BTreeSet<String> {
     packages
         .iter()
-        .find(|package| package.name.as_str() == name)
+        .find(|package| package.name == name)
+        .map(|package| package.dependencies.clone())
         .unwrap_or_else(|| panic!("no package {name}"))
-        .dependencies
-        .iter()
-        .filter(|dependency| dependency.kind != DependencyKind::Development)
-        .map(|dependency| dependency.name.clone())
-        .collect()
 }
 
 #[test]

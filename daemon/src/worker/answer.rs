@@ -348,7 +348,7 @@ mod tests {
         let mut now = begun;
         answer.take(FromWorker::Started { id: 1 }, now).unwrap();
         for page in 1..100 {
-            now += stall - Duration::from_secs(1);
+            now += stall * 9 / 10;
             assert!(answer.patience(stall, now) > Duration::ZERO);
             answer.take(at(page), now).unwrap();
         }

@@ -1,0 +1,588 @@
+//! The worker pool against a worker that misbehaves: promises 16, 17, 18, 20 and 21.
+//!
+//! No daemon here: the pool itself, with `bad-worker` in place of `hippo worker`, under the
+//! very sandbox of the real one. Each test ends with an honest file that must be read.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hippo_config::Limits;
+use hippo_daemon::worker::{Level, Outcome, Pool, PoolConfig};
+use tempfile::TempDir;
+
+const BAD: &str = env!("CARGO_BIN_EXE_bad-worker");
+
+/// Short enough for tests that wait for it, long enough for a busy machine.
+const STALL_MS: u64 = 1_000;
+
+const MEMORY_MIB: u64 = 256;
+
+/// A folder with files, and a pool of bad workers.
+struct Scene {
+    folder: TempDir,
+    pool: Pool,
+}
+
+fn config(program: impl Into<PathBuf>) -> PoolConfig {
+    PoolConfig {
+        program: program.into(),
+        args: vec!["worker".into()],
+        count: 1,
+        memory_max_mib: MEMORY_MIB,
+        stall_ms: STALL_MS,
+        files_per_worker: 100,
+        limits: Limits::default(),
+        pdfium: None,
+    }
+}
+
+impl Scene {
+    fn new() -> Scene {
+        Scene::with(config(BAD))
+    }
+
+    fn with(config: PoolConfig) -> Scene {
+        Scene {
+            folder: tempfile::tempdir().unwrap(),
+            pool: Pool::new(config),
+        }
+    }
+
+    /// The bad worker under a name that makes it lack something.
+    fn lacking(suffix: &str) -> Scene {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join(format!("bad-worker{suffix}"));
+        std::os::unix::fs::symlink(BAD, &program).unwrap();
+        Scene {
+            pool: Pool::new(config(program)),
+            folder,
+        }
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    async fn read(&self, text: &str) -> Outcome {
+        let path = self.write("subject.txt", text);
+        let size = text.len() as u64;
+        let file = File::open(path).unwrap();
+        let name = "subject.txt".to_owned();
+        self.pool.extract(file, name, size, |_| {}).await
+    }
+
+    /// The reason of a death that must have come.
+    async fn death(&self, command: &str) -> String {
+        match self.read(&format!("bad: {command}\n")).await {
+            Outcome::Died { reason, .. } => reason,
+            other => panic!("{command} did not kill the worker: {other:?}"),
+        }
+    }
+
+    /// The text that a command gave back.
+    async fn answer(&self, command: &str) -> String {
+        match self.read(&format!("bad: {command}\n")).await {
+            Outcome::Done(_, segments) => segments.into_iter().map(|s| s.text).collect(),
+            other => panic!("{command} gave no answer: {other:?}"),
+        }
+    }
+
+    /// The neighbour of every culprit: it must be read, whatever came before.
+    async fn neighbour_is_read(&self) {
+        let text = "The elephant remembers what the neighbours forget.";
+        match self.read(text).await {
+            Outcome::Done(_, segments) => assert!(segments[0].text.contains("elephant")),
+            other => panic!("an honest file was not read: {other:?}"),
+        }
+    }
+
+    async fn dies_of(&self, command: &str, words: &str) {
+        let reason = self.death(command).await;
+        assert!(reason.contains(words), "{command}: {reason}");
+        self.neighbour_is_read().await;
+    }
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_segfault() {
+    Scene::new().dies_of("segfault", "signal 11").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_abort() {
+    Scene::new().dies_of("abort", "signal 6 (aborted)").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_exit() {
+    let scene = Scene::new();
+    scene.dies_of("exit 0", "left with code 0").await;
+    scene.dies_of("exit 7", "left with code 7").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_panic() {
+    let scene = Scene::new();
+    scene.dies_of("panic", "panicked: asked to panic").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_stack_overflow() {
+    Scene::new().dies_of("overflow", "stack").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_stall() {
+    let scene = Scene::new();
+    scene
+        .dies_of("stall", "no sign of life for 1 s at stall of")
+        .await;
+    scene.dies_of("spin", "no sign of life").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_no_answer() {
+    Scene::new().dies_of("hang-up", "").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_wrong_answer() {
+    let scene = Scene::new();
+    for what in [
+        "noise",
+        "huge",
+        "other",
+        "hello",
+        r#"{"Nonsense":1}"#,
+        r#"{"Done":{"id":1,"metadata":null,"segments":0}}"#,
+    ] {
+        let command = format!("say {what}");
+        scene
+            .dies_of(&command, "the worker gave a wrong answer")
+            .await;
+    }
+    scene.dies_of("say half", "no sign of life").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_shouts_on_stderr() {
+    Scene::new().dies_of("shout", "no sign of life").await;
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_dies_between_files() {
+    let scene = Scene::new();
+    let worker = scene.answer("pid").await;
+    let status = Command::new("kill").args(["-KILL", &worker]).status();
+    assert!(status.unwrap().success());
+    gone(worker.parse().unwrap());
+    scene.neighbour_is_read().await;
+    assert_ne!(scene.answer("pid").await, worker);
+}
+
+#[tokio::test]
+async fn promise_16_misbehaving_worker_does_not_start() {
+    let scene = Scene::with(config("/bin/false"));
+    let begun = Instant::now();
+    for _ in 0..2 {
+        let outcome = scene.read("honest").await;
+        assert!(
+            matches!(outcome, Outcome::Unavailable { .. }),
+            "{outcome:?}"
+        );
+    }
+    // The second start waits: a program that cannot start is not started in a storm.
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let scene = Scene::with(config("/nonexistent/hippo"));
+    match scene.read("honest").await {
+        Outcome::Unavailable { reason } => assert!(reason.contains("/nonexistent/hippo")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn promise_17_progress_outlives_the_deadline_and_a_stall_does_not() {
+    let scene = Scene::new();
+    // Five deadlines long, with a sign of life every tenth of one.
+    let begun = Instant::now();
+    let outcome = scene.read("bad: steps 50 100\n").await;
+    assert!(matches!(outcome, Outcome::Done(..)), "{outcome:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(STALL_MS) * 5);
+
+    let begun = Instant::now();
+    scene.death("stall").await;
+    let took = begun.elapsed();
+    let stall = Duration::from_millis(STALL_MS);
+    assert!(took >= stall && took < stall * 5, "killed after {took:?}");
+}
+
+#[tokio::test]
+async fn promise_17_the_same_progress_again_is_no_life() {
+    Scene::new()
+        .dies_of("pulse", "no sign of life for 1 s at pulse")
+        .await;
+}
+
+#[tokio::test]
+async fn promise_18_a_bomb_meets_the_memory_limit() {
+    let scene = Scene::new();
+    let words = format!("out of memory: limit {MEMORY_MIB} MiB");
+    scene.dies_of("bomb", &words).await;
+    scene.dies_of("swell", &words).await;
+    // The limit, not the machine: one byte less than it is too much beside what is there,
+    // and half of it is fine.
+    let half = MEMORY_MIB * 1024 * 1024 / 2;
+    let outcome = scene.read(&format!("bad: bomb {half}\n")).await;
+    assert!(matches!(outcome, Outcome::Done(..)), "{outcome:?}");
+    scene.dies_of(&format!("bomb {}", half * 2), &words).await;
+}
+
+#[tokio::test]
+async fn promise_18_limits_hold_the_worker() {
+    let report = Scene::new().answer("limits").await;
+    let hard = |name: &str| -> u64 {
+        let line = report.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert_eq!((hard("core"), hard("fsize"), hard("nofile")), (0, 0, 16));
+    assert!(hard("as") >= MEMORY_MIB << 20);
+    assert!(hard("as") < u64::MAX / 2);
+}
+
+#[tokio::test]
+async fn dropping_the_future_kills_the_worker() {
+    let scene = Scene::new();
+    let path = scene.write("stall.txt", "bad: stall\n");
+    let file = File::open(path).unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let work = scene
+        .pool
+        .extract(file, "stall.txt".to_owned(), 1, |progress| {
+            let _ = tell.send(progress.stage);
+        });
+    let stage = tokio::select! {
+        stage = told.recv() => stage.unwrap(),
+        outcome = work => panic!("{outcome:?}"),
+    };
+    gone(pid_in(&stage));
+    scene.neighbour_is_read().await;
+}
+
+#[tokio::test]
+async fn workers_are_reused_and_then_recycled() {
+    let mut config = config(BAD);
+    config.files_per_worker = 3;
+    let scene = Scene::with(config);
+    let mut workers = Vec::new();
+    for _ in 0..4 {
+        workers.push(scene.answer("pid").await);
+    }
+    assert_eq!(workers[0], workers[1]);
+    assert_eq!(workers[1], workers[2]);
+    assert_ne!(workers[2], workers[3]);
+    scene.pool.shutdown().await;
+    let outcome = scene.read("late").await;
+    assert!(matches!(outcome, Outcome::Unavailable { .. }));
+    for worker in workers {
+        gone(worker.parse().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_swollen_worker_is_replaced() {
+    let scene = Scene::new();
+    let first = scene.answer("pid").await;
+    assert_eq!(scene.answer("pid").await, first);
+    let most = MEMORY_MIB * 1024 * 1024 / 10 * 6;
+    scene.read(&format!("bad: keep {most}\n")).await;
+    assert_ne!(scene.answer("pid").await, first);
+}
+
+#[tokio::test]
+async fn background_work_is_polite() {
+    let scene = Scene::new();
+    let worker = scene.answer("pid").await;
+    let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap();
+    let (_, tail) = stat.rsplit_once(')').unwrap();
+    // Field 19 of proc(5), the name in brackets being the second.
+    assert_eq!(tail.split_whitespace().nth(16), Some("19"), "{stat}");
+}
+
+#[test]
+fn a_killed_daemon_leaves_no_worker_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let subject = folder.path().join("stall.txt");
+    fs::write(&subject, "bad: stall\n").unwrap();
+    let mut host = Command::new(BAD)
+        .arg("host")
+        .arg(&subject)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    let worker = pid_in(&lines.next().unwrap().unwrap());
+    host.kill().unwrap();
+    host.wait().unwrap();
+    gone(worker);
+}
+
+/// What the bad extractor attacks.
+struct Victims {
+    home: TempDir,
+    victim: Child,
+    tcp: std::net::TcpListener,
+    unix: UnixListener,
+}
+
+impl Victims {
+    fn new() -> Victims {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["secret", "indexed.txt", "doomed"] {
+            fs::write(home.path().join(name), name).unwrap();
+        }
+        fs::create_dir(home.path().join(".ssh")).unwrap();
+        fs::write(home.path().join(".ssh/id"), "key").unwrap();
+        let unix = UnixListener::bind(home.path().join("hippo.sock")).unwrap();
+        unix.set_nonblocking(true).unwrap();
+        let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        tcp.set_nonblocking(true).unwrap();
+        // It ends with its stdin, which is ours.
+        let victim = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        Victims {
+            home,
+            victim,
+            tcp,
+            unix,
+        }
+    }
+
+    fn command(&self) -> String {
+        let home = self.home.path().display();
+        let port = self.tcp.local_addr().unwrap().port();
+        let victim = self.victim.id();
+        format!("malice home={home} socket={home}/hippo.sock port={port} victim={victim}")
+    }
+
+    /// Nothing was touched, nobody called.
+    fn unharmed(&self) {
+        let mut names: Vec<_> = fs::read_dir(self.home.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let expected = [".ssh", "doomed", "hippo.sock", "indexed.txt", "secret"];
+        assert_eq!(names, expected);
+        for name in ["secret", "indexed.txt", "doomed"] {
+            let path = self.home.path().join(name);
+            assert_eq!(fs::read_to_string(path).unwrap(), name);
+        }
+        assert!(
+            self.unix.accept().is_err(),
+            "the daemon's socket was reached"
+        );
+        assert!(self.tcp.accept().is_err(), "a TCP port was reached");
+    }
+}
+
+impl Drop for Victims {
+    fn drop(&mut self) {
+        let _ = self.victim.kill();
+        let _ = self.victim.wait();
+    }
+}
+
+fn came_through(report: &str) -> Vec<&str> {
+    report
+        .lines()
+        .filter(|line| line.contains("came through"))
+        .collect()
+}
+
+/// Each attempt can succeed where there is no sandbox: without this the suite could not fail.
+#[test]
+fn promise_20_control_malice_succeeds_without_a_sandbox() {
+    let victims = Victims::new();
+    let folder = tempfile::tempdir().unwrap();
+    let subject = folder.path().join("subject.txt");
+    fs::write(&subject, format!("bad: {}\n", victims.command())).unwrap();
+    let output = Command::new(BAD)
+        .arg("attempt")
+        .arg(&subject)
+        .output()
+        .unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
+    let walls: Vec<_> = report
+        .lines()
+        .filter(|line| line.contains(": wall") && !line.contains("(maybe)"))
+        .collect();
+    assert!(walls.is_empty(), "the control met walls: {walls:#?}");
+    assert!(came_through(&report).len() > 50, "{report}");
+    assert!(victims.unix.accept().is_ok() && victims.tcp.accept().is_ok());
+}
+
+#[tokio::test]
+async fn promise_20_malice_is_blocked_in_every_thread() {
+    let victims = Victims::new();
+    let scene = Scene::new();
+    let subject = format!("bad: {}\n", victims.command());
+    let report = scene.answer(&victims.command()).await;
+    let through = came_through(&report);
+    assert!(through.is_empty(), "came through: {through:#?}");
+    for who in ["main", "second"] {
+        let walls = report.lines().filter(|line| line.starts_with(who)).count();
+        assert!(walls > 50, "{who}: {walls} attempts only: {report}");
+        // No child: what it would try cannot be tried.
+        for way in ["fork", "clone a process", "clone3 a process"] {
+            assert!(report.contains(&format!("{who} {way}: wall")), "{report}");
+        }
+    }
+    victims.unharmed();
+    let after = fs::read_to_string(scene.folder.path().join("subject.txt")).unwrap();
+    assert_eq!(after, subject);
+    let sandbox = scene.pool.sandbox();
+    assert_eq!(sandbox.seccomp, Level::Full);
+    scene.neighbour_is_read().await;
+}
+
+/// The filter alone is as good: no attempt depends on Landlock.
+#[tokio::test]
+async fn promise_20_malice_is_blocked_without_landlock() {
+    let victims = Victims::new();
+    let scene = Scene::lacking("-no-landlock");
+    let report = scene.answer(&victims.command()).await;
+    let through = came_through(&report);
+    assert!(through.is_empty(), "came through: {through:#?}");
+    victims.unharmed();
+}
+
+/// Landlock alone keeps all files closed and TCP and signals in.
+#[tokio::test]
+async fn promise_20_files_stay_closed_without_seccomp() {
+    let victims = Victims::new();
+    let scene = Scene::lacking("-no-seccomp");
+    let report = scene.answer(&victims.command()).await;
+    if scene.pool.sandbox().landlock != Level::Full {
+        eprintln!("this kernel has no full Landlock: nothing to show");
+        return;
+    }
+    for what in [
+        "read a user's file",
+        "read .ssh",
+        "read another indexed file",
+        "read the user list",
+        "read its own file again through /proc",
+        "write its own file again through /proc",
+        "create a file",
+        "write a user's file",
+        "connect over TCP",
+        "signal the victim",
+        "signal the daemon",
+        "trace the daemon (maybe)",
+    ] {
+        let wall = format!("main {what}: wall");
+        assert!(report.contains(&wall), "{what}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn promise_21_what_the_system_lacks_is_reported() {
+    for (suffix, landlock, seccomp, words) in [
+        (
+            "-no-landlock",
+            false,
+            true,
+            "Landlock: this system has none",
+        ),
+        ("-no-seccomp", true, false, "seccomp: this system cannot"),
+        ("-no-sandbox", false, false, "seccomp: this system cannot"),
+    ] {
+        let scene = Scene::lacking(suffix);
+        assert_eq!(scene.pool.sandbox().landlock, Level::Unknown);
+        scene.neighbour_is_read().await;
+        let report = scene.pool.sandbox();
+        assert_eq!(report.landlock == Level::None, !landlock, "{report:?}");
+        assert_eq!(report.seccomp == Level::None, !seccomp, "{report:?}");
+        assert!(report.rlimits);
+        assert!(
+            report.missing.iter().any(|gap| gap.contains(words)),
+            "{report:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn promise_21_a_sandbox_that_does_not_close_serves_nothing() {
+    let scene = Scene::lacking("-unfit");
+    match scene.read("honest").await {
+        Outcome::Unavailable { reason } => assert!(
+            reason.contains("Landlock could not be applied: it was promised"),
+            "{reason}"
+        ),
+        other => panic!("it served: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_descriptor_that_can_write_goes_to_no_worker() {
+    let scene = Scene::new();
+    let path = scene.write("subject.txt", "honest");
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let outcome = scene
+        .pool
+        .extract(file, "subject.txt".to_owned(), 6, |_| {});
+    assert!(matches!(outcome.await, Outcome::Refused(_)));
+}
+
+/// The figures of the pool: starting, one small file, a large text. Printed, with bounds so
+/// wide that only a broken pool exceeds them.
+#[tokio::test]
+async fn the_pool_is_quick() {
+    let scene = Scene::new();
+    let begun = Instant::now();
+    scene.pool.warm().await.unwrap();
+    let start = begun.elapsed();
+    let text = "A short note about elephants and their memory.";
+    let files: u32 = 90;
+    let begun = Instant::now();
+    for _ in 0..files {
+        let outcome = scene.read(text).await;
+        assert!(matches!(outcome, Outcome::Done(..)));
+    }
+    let each = begun.elapsed() / files;
+    let line = "大象记得邻居们忘记的事情。 The elephant remembers what they forget.\n";
+    let text = line.repeat(20_000_000 / line.len());
+    let begun = Instant::now();
+    let outcome = scene.read(&text).await;
+    let took = begun.elapsed();
+    println!("worker start {start:?}, each small file {each:?}, 20 MB of text {took:?}");
+    assert!(matches!(outcome, Outcome::Done(..)), "{outcome:?}");
+    assert!(start < Duration::from_secs(10) && each < Duration::from_millis(50));
+}
+
+/// The number at the end of `stall of N`.
+fn pid_in(stage: &str) -> u32 {
+    stage.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// Returns when a process is no more (or is dead and waits for its parent).
+fn gone(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while state(pid).is_some_and(|state| state != 'Z') {
+        assert!(Instant::now() < deadline, "process {pid} lives on");
+        std::thread::yield_now();
+    }
+}
+
+/// The state letter of `/proc/PID/stat`, which follows the name in brackets.
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, tail) = stat.rsplit_once(')')?;
+    tail.trim_start().chars().next()
+}

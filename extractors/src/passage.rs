@@ -147,6 +147,11 @@ impl Packer {
         }
     }
 
+    /// What every passage begins with; empty where there is no such thing.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The next finished passage.
     pub fn pop(&mut self) -> Option<Passage> {
         self.ready.pop_front()

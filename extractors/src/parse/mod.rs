@@ -6,13 +6,31 @@
 //! [`Refusal`] that says what failed. A parser that panics is a failed file; one that
 //! hangs or swells is the worker's limits' affair.
 
+mod cues;
+mod encoding;
+mod html;
+mod json;
+mod pdf;
+mod prose;
+mod sniff;
+mod subtitle;
+mod table;
+mod writer;
+
+use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::path::Path;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hippo_config::Limits;
 
-use crate::extraction::{Metadata, Refusal, Segment};
+pub use pdf::Engines;
+
+use self::prose::Facts;
+use self::subtitle::Script;
+use self::writer::Writer;
+use crate::extraction::{Kind, Metadata, Refusal, Segment};
+use crate::format::{self, Format, Known, Named};
 
 /// The file to read.
 pub struct Input<'a> {
@@ -26,40 +44,199 @@ pub struct Input<'a> {
 
 /// Where segments go while they are made.
 pub trait Output {
-    /// A sign of life: `done` of `total` (bytes or pages) at `stage`.
+    /// A sign of life: `done` of `total` (bytes, pages, ...) at `stage`.
     fn progress(&mut self, done: u64, total: u64, stage: &str);
     /// The next segment. An error ends the extraction.
     fn segment(&mut self, segment: Segment) -> io::Result<()>;
 }
 
-/// Shared libraries that parsers need, loaded **before** the sandbox closes.
-pub struct Engines {
-    _private: (),
-}
-
-impl Engines {
-    /// Loads PDFium from `pdfium` (a full path) when given; without it PDFs are read by
-    /// pdf-extract.
-    pub fn load(pdfium: Option<&Path>) -> Engines {
-        let _ = pdfium;
-        Engines { _private: () }
-    }
-
-    /// Whether PDFium is there.
-    pub fn pdfium(&self) -> bool {
-        false
-    }
-}
-
 /// Reads one file into segments. See the module for the three ways in which it ends.
 pub fn extract(
-    _engines: &Engines,
-    _input: &Input<'_>,
-    _limits: &Limits,
-    _out: &mut dyn Output,
+    engines: &Engines,
+    input: &Input<'_>,
+    limits: &Limits,
+    out: &mut dyn Output,
 ) -> Result<Metadata, Refusal> {
-    Err(Refusal::failed(
-        "sniff",
-        "the extractors are not written yet",
-    ))
+    let mut stage = "sniff";
+    // Parsers of other people's formats panic. Nothing of ours outlives the panic but the
+    // output, which only ever holds whole segments.
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        read(engines, input, limits, out, &mut stage)
+    }));
+    match ended {
+        Ok(result) => result,
+        Err(panic) => Err(Refusal::failed(
+            stage,
+            format!("the reader crashed: {}", panic_message(&*panic)),
+        )),
+    }
 }
+
+fn read(
+    engines: &Engines,
+    input: &Input<'_>,
+    limits: &Limits,
+    out: &mut dyn Output,
+    stage: &mut &'static str,
+) -> Result<Metadata, Refusal> {
+    let head = read_head(input.file).map_err(|error| unreadable(&error))?;
+    if head.is_empty() {
+        return Err(Refusal::skipped("sniff", "the file is empty"));
+    }
+    let named = format::by_name(OsStr::new(input.name));
+    let known = sniff::decide(&head, named)?;
+    let max_bytes = format::max_bytes(known.format, limits);
+    if input.size > max_bytes {
+        return Err(format::refuse_size("sniff", input.size, max_bytes));
+    }
+    let mut writer = Writer::new(out, limits);
+    if known.format == Format::Pdf {
+        *stage = "pdf";
+        return pdf::read(engines, input.file, limits, writer);
+    }
+    *stage = "decode";
+    writer.progress(0, input.size, "read");
+    let bytes = read_whole(input, max_bytes)?;
+    let label = matches!(known.format, Format::Html | Format::Xml)
+        .then(|| declared_encoding(&head))
+        .flatten();
+    let decoded = encoding::decode(bytes, label.as_deref()).map_err(|_| sniff::not_text(named))?;
+    if decoded.encoding != "UTF-8" {
+        writer.note(format!("read as {}", decoded.encoding));
+    }
+    if decoded.lossy {
+        writer.note("some characters could not be read");
+    }
+    *stage = "text";
+    let mut metadata = Metadata::new(Kind::Text, known.mime, "text");
+    let facts = read_text(&decoded.text, known, named, &mut writer, &mut metadata.mime);
+    metadata.title = facts.title;
+    metadata.author = facts.author;
+    metadata.lang = facts.lang;
+    if writer.written() == 0 && !writer.closed() {
+        return Err(Refusal::skipped("text", "there is no text in it"));
+    }
+    writer.finish(metadata)
+}
+
+/// Reads decoded text as what it is. Text that is not what its name says is read as
+/// plain text, with a note.
+fn read_text(
+    text: &str,
+    known: Known,
+    named: Named,
+    writer: &mut Writer<'_>,
+    mime: &mut String,
+) -> Facts {
+    match known.format {
+        Format::Text | Format::Pdf => prose::plain(text, writer),
+        Format::Markdown => prose::markdown(text, writer),
+        Format::Html => html::page(text, writer),
+        Format::Xml => html::xml(text, writer),
+        Format::Code => prose::code(text, writer),
+        Format::Csv => {
+            table::write(text, table::separator(text), writer);
+            Facts::default()
+        }
+        Format::Tsv => {
+            table::write(text, b'\t', writer);
+            Facts::default()
+        }
+        Format::Json => {
+            if let Some(script) = subtitle::transcript_json(text) {
+                "application/json+transcript".clone_into(mime);
+                return read_script(script, text, writer);
+            }
+            json::document(text, writer).unwrap_or_else(|error| {
+                read_as_plain(text, named, "JSON", &error.to_string(), writer)
+            })
+        }
+        Format::JsonLines => json::lines(text, writer),
+        Format::Notebook => json::notebook(text, writer)
+            .or_else(|_| json::document(text, writer))
+            .unwrap_or_else(|error| {
+                read_as_plain(text, named, "a notebook", &error.to_string(), writer)
+            }),
+        Format::Srt => read_script(subtitle::timed_text(text, false), text, writer),
+        Format::Vtt => read_script(subtitle::timed_text(text, true), text, writer),
+        Format::Lrc => read_script(subtitle::lyrics(text), text, writer),
+    }
+}
+
+fn read_as_plain(
+    text: &str,
+    named: Named,
+    what: &str,
+    error: &str,
+    writer: &mut Writer<'_>,
+) -> Facts {
+    if matches!(named, Named::As(_)) {
+        writer.note(format!("not {what}, and read as plain text: {error}"));
+    }
+    prose::plain(text, writer)
+}
+
+fn read_script(script: Script, text: &str, writer: &mut Writer<'_>) -> Facts {
+    if script.cues.is_empty() {
+        writer.note("no times were found in it, and it was read as plain text");
+        return prose::plain(text, writer);
+    }
+    cues::write(&script, writer);
+    Facts {
+        title: script.title,
+        author: script.author,
+        lang: script.lang.as_deref().and_then(crate::language::normalise),
+    }
+}
+
+/// The first bytes, with the file left where it was: at the start.
+fn read_head(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(sniff::HEAD_BYTES);
+    file.seek(SeekFrom::Start(0))?;
+    file.take(sniff::HEAD_BYTES as u64).read_to_end(&mut head)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(head)
+}
+
+/// The whole file, which may have grown since its size was taken: the limit holds.
+fn read_whole(input: &Input<'_>, max_bytes: u64) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::with_capacity(input.size.min(max_bytes) as usize);
+    let file = input.file;
+    file.take(max_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(format::refuse_size("sniff", bytes.len() as u64, max_bytes));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(error: &io::Error) -> Refusal {
+    Refusal::failed("read", format!("the file cannot be read: {error}"))
+}
+
+/// `<meta charset="gb2312">`, `<?xml encoding="big5"?>`.
+fn declared_encoding(head: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let at = ["charset=", "encoding="]
+        .iter()
+        .find_map(|key| Some(head.find(key)? + key.len()))?;
+    let label: String = head[at..]
+        .trim_start_matches(['"', '\''])
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
+        .collect();
+    (!label.is_empty()).then_some(label)
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("for a reason unknown")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! What a file is by its first bytes.
+//!
+//! Names lie: a PNG saved as `.pdf`, a web page of an error saved as `.pdf`, junk saved as
+//! `.txt`. The bytes decide what is read; where they contradict the name the user is told.
+
+use super::encoding;
+use crate::extraction::Refusal;
+use crate::format::{Format, Known, Named, Unread};
+
+const STAGE: &str = "sniff";
+/// So much of a file is looked at.
+pub(crate) const HEAD_BYTES: usize = 8 << 10;
+/// A PDF's header may stand behind this much of something else (readers allow it).
+const PDF_HEADER_WITHIN_BYTES: usize = 1024;
+
+/// How to read a file, or why not.
+pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
+    if is_pdf(head) {
+        return Ok(Known {
+            format: Format::Pdf,
+            class: "pdf",
+            mime: "application/pdf",
+        });
+    }
+    let plain = encoding::is_plain(head);
+    if let Some((unread, noun)) = foreign(head, plain) {
+        return Err(match named {
+            Named::As(known) => {
+                Refusal::failed(STAGE, format!("named .{} but is {noun}", extension(known)))
+            }
+            Named::Unread(_) | Named::Unknown => Refusal::skipped(STAGE, unread.reason()),
+        });
+    }
+    match named {
+        Named::As(known) if known.format == Format::Pdf => {
+            Err(Refusal::failed(STAGE, no_pdf(head, plain)))
+        }
+        Named::As(known) if known.class == "text" => Ok(plain_text_in_dress(head).unwrap_or(known)),
+        Named::As(known) => Ok(known),
+        Named::Unread(unread) => Err(Refusal::skipped("name", unread.reason())),
+        Named::Unknown => Ok(nameless(head)),
+    }
+}
+
+/// The refusal of a file that was to be text and is none.
+pub(crate) fn not_text(named: Named) -> Refusal {
+    match named {
+        Named::As(known) => Refusal::failed(
+            "decode",
+            format!("named .{} but is binary data, not text", extension(known)),
+        ),
+        Named::Unread(unread) => Refusal::skipped("name", unread.reason()),
+        Named::Unknown => Refusal::skipped("decode", Unread::Other.reason()),
+    }
+}
+
+/// One extension for the class, so that equal bytes of one class give equal reasons.
+fn extension(known: Known) -> &'static str {
+    match known.class {
+        "text" => "txt",
+        "markdown" => "md",
+        "code" => "as source code",
+        other => other,
+    }
+}
+
+fn is_pdf(head: &[u8]) -> bool {
+    let head = &head[..head.len().min(PDF_HEADER_WITHIN_BYTES)];
+    head.windows(5).any(|window| window == b"%PDF-")
+}
+
+/// What the bytes are, when they are something that is not read.
+fn foreign(head: &[u8], plain: bool) -> Option<(Unread, String)> {
+    if head.starts_with(b"{\\rtf") {
+        return Some((Unread::Office, "an RTF document".to_owned()));
+    }
+    if plain {
+        return None;
+    }
+    let found = infer::get(head)?;
+    let (unread, noun) = match found.mime_type() {
+        "application/x-ole-storage" => (
+            Unread::Office,
+            "an office document of the old kind".to_owned(),
+        ),
+        "application/epub+zip" | "application/x-mobipocket-ebook" | "image/vnd.djvu" => {
+            (Unread::Book, "an e-book".to_owned())
+        }
+        "application/vnd.sqlite3" => (Unread::Other, "a database".to_owned()),
+        _ => match found.matcher_type() {
+            infer::MatcherType::Image => (Unread::Picture, article(found.extension(), "picture")),
+            infer::MatcherType::Audio => (Unread::Audio, article(found.extension(), "recording")),
+            infer::MatcherType::Video => (Unread::Video, article(found.extension(), "video")),
+            infer::MatcherType::Doc => (Unread::Office, article(found.extension(), "document")),
+            infer::MatcherType::Book => (Unread::Book, "an e-book".to_owned()),
+            infer::MatcherType::Archive => (Unread::Archive, article(found.extension(), "archive")),
+            infer::MatcherType::App => (Unread::Other, "a program".to_owned()),
+            infer::MatcherType::Font => (Unread::Other, "a font".to_owned()),
+            infer::MatcherType::Text | infer::MatcherType::Custom => return None,
+        },
+    };
+    Some((unread, noun))
+}
+
+/// "a PNG picture", "an MP3 recording".
+fn article(extension: &str, noun: &str) -> String {
+    let name = match extension {
+        "jpg" => "JPEG".to_owned(),
+        "tif" => "TIFF".to_owned(),
+        "gz" => "gzip".to_owned(),
+        other => other.to_ascii_uppercase(),
+    };
+    // The letters whose names begin with a vowel: an "em pee three".
+    let article = if name.starts_with(['A', 'E', 'F', 'H', 'I', 'L', 'M', 'N', 'O', 'R', 'S', 'X'])
+    {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {name} {noun}")
+}
+
+fn no_pdf(head: &[u8], plain: bool) -> &'static str {
+    if looks_like_html(head) {
+        "named .pdf but is a web page (often a failed download)"
+    } else if head.iter().all(|byte| *byte == 0) {
+        "named .pdf but holds only zeros (often an unfinished download)"
+    } else if plain {
+        "named .pdf but is plain text"
+    } else {
+        "named .pdf but has no PDF header: damaged, or something else"
+    }
+}
+
+/// Text under a text's name that has a better reading.
+fn plain_text_in_dress(head: &[u8]) -> Option<Known> {
+    let start = trimmed(head);
+    if start.starts_with(b"WEBVTT") {
+        Some(VTT)
+    } else if super::subtitle::looks_like_srt(&String::from_utf8_lossy(
+        &head[..head.len().min(512)],
+    )) {
+        Some(SRT)
+    } else {
+        None
+    }
+}
+
+const VTT: Known = Known {
+    format: Format::Vtt,
+    class: "vtt",
+    mime: "text/vtt",
+};
+const SRT: Known = Known {
+    format: Format::Srt,
+    class: "srt",
+    mime: "application/x-subrip",
+};
+
+/// A name that says nothing: markers in the text may.
+fn nameless(head: &[u8]) -> Known {
+    if let Some(known) = plain_text_in_dress(head) {
+        return known;
+    }
+    let start = trimmed(head);
+    let (format, class, mime) = if looks_like_html(head) {
+        (Format::Html, "html", "text/html")
+    } else if start.starts_with(b"<?xml") {
+        (Format::Xml, "xml", "text/xml")
+    } else if start.starts_with(b"#!") {
+        (Format::Code, "code", "text/x-source")
+    } else if start.starts_with(b"{") || start.starts_with(b"[{") {
+        (Format::Json, "json", "application/json")
+    } else {
+        (Format::Text, "text", "text/plain")
+    };
+    Known {
+        format,
+        class,
+        mime,
+    }
+}
+
+fn looks_like_html(head: &[u8]) -> bool {
+    let start = String::from_utf8_lossy(&trimmed(head)[..trimmed(head).len().min(1024)])
+        .to_ascii_lowercase();
+    start.starts_with("<!doctype html")
+        || start.starts_with("<html")
+        || (start.starts_with('<') && start.contains("<html"))
+}
+
+/// Without the byte order mark and leading space.
+fn trimmed(head: &[u8]) -> &[u8] {
+    head.strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(head)
+        .trim_ascii_start()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::by_name;
+    use std::ffi::OsStr;
+
+    fn decide_as(name: &str, head: &[u8]) -> Result<&'static str, String> {
+        decide(head, by_name(OsStr::new(name)))
+            .map(|known| known.class)
+            .map_err(|refusal| format!("{:?}: {}", refusal.verdict, refusal.reason))
+    }
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+    #[test]
+    fn lying_names_are_told() {
+        let err = |text: &str| Err(text.to_owned());
+        assert_eq!(
+            decide_as("a.pdf", PNG),
+            err("Failed: named .pdf but is a PNG picture")
+        );
+        assert_eq!(
+            decide_as("a.txt", PNG),
+            err("Failed: named .txt but is a PNG picture")
+        );
+        assert_eq!(
+            decide_as("a", PNG),
+            err("Skipped: a picture: hippo does not read pictures yet")
+        );
+        assert_eq!(
+            decide_as("a.pdf", b"<!DOCTYPE html><html>"),
+            err("Failed: named .pdf but is a web page (often a failed download)")
+        );
+        assert_eq!(
+            decide_as("a.pdf", b"hello"),
+            err("Failed: named .pdf but is plain text")
+        );
+        assert_eq!(
+            decide_as("a.md", b"PK\x03\x04\x14\0\0\0\x08\0"),
+            err("Failed: named .md but is a ZIP archive")
+        );
+        assert_eq!(
+            decide_as("a.txt", b"{\\rtf1\\ansi"),
+            err("Failed: named .txt but is an RTF document")
+        );
+    }
+
+    #[test]
+    fn bytes_choose_the_reading() {
+        assert_eq!(decide_as("a.txt", b"%PDF-1.7\n"), Ok("pdf"));
+        assert_eq!(decide_as("a.txt", "BMW 汽车".as_bytes()), Ok("text"));
+        assert_eq!(decide_as("a", b"\xEF\xBB\xBFWEBVTT\n\n"), Ok("vtt"));
+        assert_eq!(
+            decide_as("a.txt", b"1\n00:00:01,000 --> 00:00:02,000\nhi\n"),
+            Ok("srt")
+        );
+        assert_eq!(decide_as("a", b"<!doctype HTML><title>x"), Ok("html"));
+        assert_eq!(decide_as("a", b"#!/bin/sh\n"), Ok("code"));
+        assert_eq!(decide_as("a", b"{\"a\": 1}"), Ok("json"));
+        assert_eq!(decide_as("a.md", b"# x"), Ok("markdown"));
+    }
+}

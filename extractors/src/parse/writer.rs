@@ -1,0 +1,276 @@
+//! Between the parsers and the outside: numbers segments, tells their language, and
+//! holds the limits, so that no parser has to.
+//!
+//! A parser writes and writes; once a limit is reached the writer is [`Writer::closed`],
+//! swallows the rest and notes what was cut. A parser that looks at `closed` only saves
+//! time.
+
+use std::borrow::Cow;
+use std::io;
+
+use hippo_config::Limits;
+
+use super::Output;
+use crate::extraction::{Metadata, Refusal, Segment, Source};
+use crate::language::{self, Tally};
+use crate::passage::{Packer, weight};
+
+/// Notes of one file; more would say nothing new.
+const NOTES_MAX: usize = 20;
+
+/// Where in the file a segment stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) page: Option<u32>,
+    pub(crate) span_ms: Option<(u64, u64)>,
+    pub(crate) source: Source,
+}
+
+impl Place {
+    /// Text without pages or times.
+    pub(crate) const BODY: Place = Place {
+        page: None,
+        span_ms: None,
+        source: Source::Body,
+    };
+
+    /// A page, counted from 1.
+    pub(crate) fn page(page: u32) -> Place {
+        Place {
+            page: Some(page),
+            ..Place::BODY
+        }
+    }
+
+    /// A stretch of a publisher's transcript.
+    pub(crate) fn moment(t0_ms: u64, t1_ms: u64) -> Place {
+        Place {
+            page: None,
+            span_ms: Some((t0_ms, t1_ms)),
+            source: Source::Transcript,
+        }
+    }
+}
+
+/// How languages are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tongue {
+    /// People's.
+    Natural,
+    /// Source code: only comments and strings speak.
+    Code,
+}
+
+/// The parsers' side of [`Output`].
+pub(crate) struct Writer<'a> {
+    out: &'a mut dyn Output,
+    text_left_bytes: u64,
+    segments_left: u32,
+    ordinal: u32,
+    tongue: Tongue,
+    tally: Tally,
+    notes: Vec<String>,
+    notes_left_out: usize,
+    full: bool,
+    error: Option<io::Error>,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(out: &'a mut dyn Output, limits: &Limits) -> Writer<'a> {
+        Writer {
+            out,
+            text_left_bytes: limits.file_text_max_bytes,
+            segments_left: limits.file_max_segments,
+            ordinal: 0,
+            tongue: Tongue::Natural,
+            tally: Tally::default(),
+            notes: Vec::new(),
+            notes_left_out: 0,
+            full: false,
+            error: None,
+        }
+    }
+
+    pub(crate) fn set_tongue(&mut self, tongue: Tongue) {
+        self.tongue = tongue;
+    }
+
+    /// A sign of life.
+    pub(crate) fn progress(&mut self, done: u64, total: u64, stage: &str) {
+        self.out.progress(done, total, stage);
+    }
+
+    /// Something that a user may want to know.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(note.into());
+        } else {
+            self.notes_left_out += 1;
+        }
+    }
+
+    /// Whether more segments would be swallowed.
+    pub(crate) fn closed(&self) -> bool {
+        self.full || self.error.is_some()
+    }
+
+    /// How many segments were written.
+    pub(crate) fn written(&self) -> u32 {
+        self.ordinal
+    }
+
+    /// Writes all passages that are ready.
+    pub(crate) fn drain(&mut self, packer: &mut Packer, place: Place) {
+        while let Some(passage) = packer.pop() {
+            self.put(&passage.text, place);
+        }
+    }
+
+    /// Writes one segment. Blank text is none.
+    pub(crate) fn put(&mut self, text: &str, place: Place) {
+        let text = presentable(text);
+        if self.closed() || text.trim().is_empty() {
+            return;
+        }
+        let bytes = text.len() as u64;
+        if self.segments_left == 0 || bytes > self.text_left_bytes {
+            self.full = true;
+            self.note(format!(
+                "only the first {} passages were kept: the rest is beyond the limit for one file",
+                self.ordinal
+            ));
+            return;
+        }
+        let lang = match self.tongue {
+            Tongue::Natural => language::detect(&text),
+            Tongue::Code => language::detect_in_code(&text),
+        };
+        self.tally.add(lang, weight(&text));
+        let segment = Segment {
+            ordinal: self.ordinal,
+            page: place.page,
+            t0_ms: place.span_ms.map(|(t0, _)| t0),
+            t1_ms: place.span_ms.map(|(_, t1)| t1),
+            source: place.source,
+            text: text.into_owned(),
+            lang: lang.map(str::to_owned),
+        };
+        if let Err(error) = self.out.segment(segment) {
+            self.error = Some(error);
+            return;
+        }
+        self.ordinal += 1;
+        self.segments_left -= 1;
+        self.text_left_bytes -= bytes;
+    }
+
+    /// Adds to the metadata what the writer saw: the language and the notes.
+    pub(crate) fn finish(self, mut metadata: Metadata) -> Result<Metadata, Refusal> {
+        if let Some(error) = self.error {
+            return Err(Refusal::failed(
+                "reply",
+                format!("the answer could not be sent: {error}"),
+            ));
+        }
+        // What most of the text is in counts for more than what a tag claims.
+        metadata.lang = self.tally.most().or(metadata.lang);
+        metadata.notes.extend(self.notes);
+        if self.notes_left_out > 0 {
+            metadata
+                .notes
+                .push(format!("and {} notes more", self.notes_left_out));
+        }
+        Ok(metadata)
+    }
+}
+
+/// The text without what no screen shows: control characters, byte order marks.
+fn presentable(text: &str) -> Cow<'_, str> {
+    let unwanted = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+    };
+    if text.contains(unwanted) {
+        Cow::Owned(text.replace(unwanted, ""))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::format::tests::limits;
+
+    /// Keeps all that is written.
+    #[derive(Default)]
+    pub(crate) struct Kept {
+        pub(crate) segments: Vec<Segment>,
+        pub(crate) signs_of_life: usize,
+    }
+
+    impl Output for Kept {
+        fn progress(&mut self, _: u64, _: u64, _: &str) {
+            self.signs_of_life += 1;
+        }
+
+        fn segment(&mut self, segment: Segment) -> io::Result<()> {
+            self.segments.push(segment);
+            Ok(())
+        }
+    }
+
+    fn metadata() -> Metadata {
+        Metadata::new(crate::Kind::Text, "text/plain", "text")
+    }
+
+    #[test]
+    fn limits_cut_and_say_so() {
+        let mut limits = limits();
+        limits.file_max_segments = 2;
+        let mut kept = Kept::default();
+        let mut writer = Writer::new(&mut kept, &limits);
+        for _ in 0..5 {
+            writer.put("something", Place::BODY);
+        }
+        assert!(writer.closed());
+        let metadata = writer.finish(metadata()).unwrap();
+        assert_eq!(kept.segments.len(), 2);
+        assert_eq!(
+            metadata.notes,
+            ["only the first 2 passages were kept: the rest is beyond the limit for one file"]
+        );
+    }
+
+    #[test]
+    fn blank_text_takes_no_ordinal_and_control_characters_go() {
+        let mut kept = Kept::default();
+        let limits = limits();
+        let mut writer = Writer::new(&mut kept, &limits);
+        writer.put("  \n", Place::BODY);
+        writer.put("\u{1}\u{feff}", Place::BODY);
+        writer.put("a\u{0}b\tc", Place::page(3));
+        writer.finish(metadata()).unwrap();
+        assert_eq!(kept.segments.len(), 1);
+        assert_eq!(kept.segments[0].text, "ab\tc");
+        assert_eq!(kept.segments[0].ordinal, 0);
+        assert_eq!(kept.segments[0].page, Some(3));
+    }
+
+    #[test]
+    fn a_broken_pipe_is_the_end() {
+        struct Broken;
+        impl Output for Broken {
+            fn progress(&mut self, _: u64, _: u64, _: &str) {}
+            fn segment(&mut self, _: Segment) -> io::Result<()> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+        let limits = limits();
+        let mut broken = Broken;
+        let mut writer = Writer::new(&mut broken, &limits);
+        writer.put("text", Place::BODY);
+        assert!(writer.closed());
+        assert_eq!(writer.finish(metadata()).unwrap_err().stage, "reply");
+    }
+}

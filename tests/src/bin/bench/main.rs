@@ -1,0 +1,58 @@
+//! `make bench`: one run, one table, the figures that the design promises.
+//!
+//! `bench [ingest] [fresh] [search] [million] [disk] [start] [idle]`; without a word all but
+//! `million`, which builds a table of a million segments and takes its time. Each figure that
+//! is a comparison is measured on the same files in the same run, so that the machine cancels
+//! out. `HIPPO_SEED` changes the files; the seed is fixed otherwise, for runs to be compared.
+#![allow(clippy::unwrap_used)]
+
+mod disk;
+mod fresh;
+mod idle;
+mod ingest;
+mod recoll;
+mod report;
+mod search;
+mod start;
+
+use hippo_tests::Rng;
+use report::Report;
+
+/// The seed of every run that names no other.
+const SEED: u64 = 20_260_101;
+
+fn main() {
+    let mut parts: Vec<String> = std::env::args().skip(1).collect();
+    if parts.iter().any(|part| part == "--help" || part == "-h") {
+        println!("bench [ingest] [fresh] [search] [million] [disk] [start] [idle]");
+        return;
+    }
+    if parts.is_empty() {
+        parts = ["ingest", "fresh", "search", "disk", "start", "idle"]
+            .map(str::to_owned)
+            .to_vec();
+    }
+    let mut report = Report::new();
+    for part in &parts {
+        eprintln!("bench: {part}");
+        let mut rng = if std::env::var_os(hippo_tests::rng::SEED_ENV).is_some() {
+            Rng::from_env(part)
+        } else {
+            Rng::new(SEED)
+        };
+        match part.as_str() {
+            "ingest" => ingest::run(&mut report, &mut rng),
+            "fresh" => fresh::run(&mut report, &mut rng),
+            "search" => search::run(&mut report, &mut rng, &[10_000, 100_000]),
+            "million" => search::run(&mut report, &mut rng, &[1_000_000]),
+            "disk" => disk::run(&mut report, &mut rng),
+            "start" => start::run(&mut report),
+            "idle" => idle::run(&mut report),
+            other => {
+                eprintln!("bench: there is no part called {other}; `bench --help` lists them");
+                std::process::exit(2);
+            }
+        }
+    }
+    report.print();
+}

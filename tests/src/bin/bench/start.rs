@@ -1,0 +1,83 @@
+//! A start over 100,000 unchanged files, against `find -printf` over the same.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hippo_tests::{Daemon, TempHome, corpus, proc};
+
+use super::report::{Report, mib, time};
+
+const FILES: usize = 100_000;
+/// The best of so many, for both: caches warm.
+const ROUNDS: usize = 3;
+
+pub(crate) fn run(report: &mut Report) {
+    let mut home = TempHome::new();
+    for setting in ["worker.count", "watch.settle_ms", "watch.max_wait_ms"] {
+        home.unset(setting);
+    }
+    for at in 0..FILES {
+        home.write(
+            &format!("{}/{}/{at}.txt", at % 100, at / 100 % 10),
+            corpus::mark("s", at),
+        );
+    }
+    let begun = Instant::now();
+    let daemon = Daemon::start(&home);
+    daemon.wait_for(Duration::from_mins(30));
+    report.note(
+        "start: first sync of 100,000 tiny files",
+        time(begun.elapsed()),
+    );
+    report.check(
+        "start: memory after it, daemon alone",
+        mib(proc::rss(daemon.pid())),
+        "",
+        true,
+    );
+    daemon.stop();
+    home.without_workers();
+    let mut ours = Duration::MAX;
+    let mut answers = Duration::MAX;
+    let mut memory = 0;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let daemon = Daemon::start(&home);
+        answers = answers.min(begun.elapsed());
+        daemon.wait();
+        ours = ours.min(begun.elapsed());
+        memory = proc::rss(daemon.pid());
+        assert_eq!(daemon.count("done"), FILES as u64);
+        daemon.stop();
+    }
+    let mut find = Duration::MAX;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let status = Command::new("find")
+            .arg(home.files())
+            .args(["-printf", "%p %s %T@ %C@ %i\\n"])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        find = find.min(begun.elapsed());
+    }
+    report.note("start: until it answers", time(answers));
+    report.note(
+        "start: until it knows that nothing changed / find -printf",
+        format!("{} / {}", time(ours), time(find)),
+    );
+    let ratio = ours.as_secs_f64() / find.as_secs_f64();
+    report.check(
+        "start: against find -printf",
+        format!("{ratio:.1}x"),
+        "1.5x (of 1M files)",
+        ratio <= 1.5,
+    );
+    report.check(
+        "start: memory with 100,000 files at rest",
+        mib(memory),
+        "80 MiB",
+        memory <= 80 << 20,
+    );
+}

@@ -515,6 +515,19 @@ pub enum EventKind {
     Scan,
 }
 
+impl EventKind {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EventKind::Progress => "progress",
+            EventKind::Done => "done",
+            EventKind::Failed => "failed",
+            EventKind::Idle => "idle",
+            EventKind::Scan => "scan",
+        }
+    }
+}
+
 /// Every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

@@ -1,0 +1,121 @@
+//! The engine's handle as the service's [`Api`].
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hippo_config::Settings;
+use hippo_index::{Filter, Scored, WordsQuery};
+use tokio::sync::broadcast;
+
+use super::api::{Api, ApiError};
+use super::wire;
+use crate::engine::{EngineError, Handle};
+use crate::query::{Live, Memory};
+
+impl Memory for Handle {
+    fn settings(&self) -> Arc<Settings> {
+        Handle::settings(self)
+    }
+
+    async fn watched(&self) -> Result<Vec<PathBuf>, String> {
+        let folders = Handle::folders(self).await.map_err(|e| e.to_string())?;
+        Ok(folders.into_iter().map(|f| PathBuf::from(f.path)).collect())
+    }
+
+    async fn words(
+        &self,
+        query: WordsQuery,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
+        let found = self.store().words(&query, &filter, limit).await;
+        found.map_err(|e| e.to_string())
+    }
+
+    async fn passage(
+        &self,
+        vector: Vec<f32>,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
+        let found = self.store().passage(&vector, &filter, limit).await;
+        found.map_err(|e| e.to_string())
+    }
+
+    async fn embed(&self, text: String) -> Option<Result<Vec<f32>, String>> {
+        self.embed_query(&text).await
+    }
+
+    async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
+        let live = Handle::live(self, &files)
+            .await
+            .map_err(|e| e.to_string())?;
+        let known = |(file, live): (u64, crate::engine::LiveFile)| {
+            let live = Live {
+                path: live.path,
+                revision: live.revision,
+                also_at: live.also_at,
+            };
+            (file, live)
+        };
+        Ok(live.into_iter().map(known).collect())
+    }
+
+    fn fresh(&self) -> wire::Fresh {
+        self.freshness()
+    }
+}
+
+impl Api for Handle {
+    async fn status(&self) -> Result<wire::Status, ApiError> {
+        Ok(Handle::status(self).await?)
+    }
+
+    async fn why(&self, path: PathBuf) -> Result<wire::Why, ApiError> {
+        Ok(Handle::why(self, &path).await?)
+    }
+
+    async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {
+        Ok(Handle::wait(self, timeout).await?)
+    }
+
+    async fn folders(&self) -> Result<Vec<wire::Folder>, ApiError> {
+        Ok(Handle::folders(self).await?)
+    }
+
+    async fn add_folder(&self, path: PathBuf) -> Result<wire::Folder, ApiError> {
+        Ok(Handle::add_folder(self, &path).await?)
+    }
+
+    async fn remove_folder(&self, path: PathBuf) -> Result<(), ApiError> {
+        Ok(Handle::remove_folder(self, &path).await?)
+    }
+
+    async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {
+        Ok(Handle::retry(self, under.as_deref()).await?)
+    }
+
+    fn events(&self) -> broadcast::Receiver<wire::Event> {
+        Handle::events(self)
+    }
+
+    async fn ending(&self) {
+        Handle::ending(self).await;
+    }
+
+    fn shutdown(&self) {
+        Handle::shutdown(self);
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> ApiError {
+        match error {
+            EngineError::WaitTimedOut { pending } => ApiError::WaitTimedOut { pending },
+            EngineError::Refused(what) => ApiError::Refused(what),
+            other => ApiError::Internal(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What each route does, once the gates are passed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::api::Api;
+use super::dispatch::{Asked, Service};
+use super::events;
+use super::fault::Fault;
+use super::params::{Params, absolute, json};
+use super::routes::{OPENAPI, Operation};
+use super::wire;
+use crate::query::answer;
+
+/// When a `wait` does not say how long.
+const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+/// The longest `wait`; who needs more asks again.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+pub(super) async fn handle<A: Api>(
+    service: &Service<A>,
+    operation: Operation,
+    asked: Asked,
+) -> Result<Response, Fault> {
+    let api = &service.api;
+    Ok(match operation {
+        Operation::SearchByParameters => {
+            Json(answer(api, &search_request(&asked.params)?).await?).into_response()
+        }
+        Operation::Search => Json(answer(api, &json(&asked.body)?).await?).into_response(),
+        Operation::Status => Json(api.status().await?).into_response(),
+        Operation::Wait => Json(wait(api, json(&asked.body)?).await?).into_response(),
+        Operation::Folders => {
+            let folders = api.folders().await?;
+            Json(wire::Folders { folders }).into_response()
+        }
+        Operation::AddFolder => {
+            let request: wire::FolderRequest = json(&asked.body)?;
+            let path = absolute("path", PathBuf::from(request.path))?;
+            Json(api.add_folder(path).await?).into_response()
+        }
+        Operation::RemoveFolder => {
+            let path = needed_path(&asked.params)?;
+            api.remove_folder(path.clone()).await?;
+            let path = path.to_string_lossy().into_owned();
+            Json(wire::Removed { path }).into_response()
+        }
+        Operation::Why => Json(api.why(needed_path(&asked.params)?).await?).into_response(),
+        Operation::Retry => {
+            let request: wire::RetryRequest = json(&asked.body)?;
+            let under = request
+                .path
+                .map(|path| absolute("path", PathBuf::from(path)));
+            let files = api.retry(under.transpose()?).await?;
+            Json(wire::Retried { files }).into_response()
+        }
+        Operation::Events => events::stream(api.clone(), asked.place),
+        Operation::Shutdown => {
+            api.shutdown();
+            let pid = std::process::id();
+            Json(wire::Stopping { pid }).into_response()
+        }
+        Operation::OpenApi => {
+            ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+        }
+    })
+}
+
+/// The parameters of `GET /v1/search` as the body of `POST /v1/search`.
+fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
+    Ok(wire::SearchRequest {
+        q: params.one("q")?.unwrap_or_default(),
+        limit: params.number("limit")?,
+        offset: params.number("offset")?.unwrap_or_default(),
+        kind: params.list("kind")?,
+        // A folder's name may hold a comma.
+        within: params.all("in")?,
+        before: params.one("before")?,
+        after: params.one("after")?,
+        lang: params.list("lang")?,
+        legs: params.list("legs")?,
+        cwd: params.one("cwd")?,
+    })
+}
+
+async fn wait<A: Api>(api: &A, request: wire::WaitRequest) -> Result<wire::Waited, Fault> {
+    let timeout = request
+        .timeout_ms
+        .map_or(DEFAULT_WAIT, Duration::from_millis);
+    if timeout > MAX_WAIT {
+        let what = format!("`timeout_ms` is longer than {} s", MAX_WAIT.as_secs());
+        return Err(Fault::bad("bad_timeout", what).hint("wait again when it has passed"));
+    }
+    tokio::select! {
+        waited = api.wait(timeout) => Ok(waited?),
+        () = api.ending() => Err(ending()),
+    }
+}
+
+fn ending() -> Fault {
+    Fault::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "ending",
+        "hippo is shutting down",
+    )
+    .hint("start it again with `hippo up --detach`")
+}
+
+fn needed_path(params: &Params) -> Result<PathBuf, Fault> {
+    let missing =
+        || Fault::bad("missing_parameter", "`path` is missing").hint("write ?path=/the/whole/path");
+    params.path("path")?.ok_or_else(missing)
+}

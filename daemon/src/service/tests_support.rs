@@ -1,0 +1,223 @@
+//! A double of the daemon, and a client, for the tests of the service.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hippo_config::Settings;
+use hippo_index::{Filter, Scored, WordsQuery};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, broadcast, watch};
+
+use super::api::{Api, ApiError};
+use super::wire::{self, Event, EventKind, Fresh};
+use crate::query::fuse::tests_support::row;
+use crate::query::{Live, Memory};
+
+/// A daemon with one segment. Some words make it misbehave: see [`Memory::words`] below.
+#[derive(Clone)]
+pub(super) struct Double {
+    pub(super) settings: Arc<Settings>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) ending: watch::Sender<bool>,
+    /// Told when a question that hangs has arrived.
+    pub(super) hanging: Arc<Notify>,
+}
+
+impl Double {
+    pub(super) fn new(settings: Settings) -> Double {
+        Double {
+            settings: Arc::new(settings),
+            events: broadcast::channel(16).0,
+            ending: watch::Sender::new(false),
+            hanging: Arc::default(),
+        }
+    }
+}
+
+pub(super) fn event() -> Event {
+    Event {
+        kind: EventKind::Progress,
+        path: Some("/d/a.pdf".to_owned()),
+        stage: Some("pdf page 3".to_owned()),
+        done: Some(3),
+        total: Some(10),
+        pending: 4,
+    }
+}
+
+pub(super) fn folder() -> wire::Folder {
+    wire::Folder {
+        path: "/d".to_owned(),
+        state: wire::FolderState::Live,
+        why: Some("because".to_owned()),
+        files: 3,
+        done: 1,
+        pending: 1,
+        failed: 1,
+        skipped: 0,
+        last_scan: Some("2026-01-01T00:00:00+08:00".to_owned()),
+    }
+}
+
+pub(super) fn status() -> wire::Status {
+    let count = |name: &str| [(name.to_owned(), 1)].into_iter().collect();
+    wire::Status {
+        version: "0".to_owned(),
+        pid: 1,
+        uptime_s: 1,
+        socket: "/s".to_owned(),
+        home: "/h".to_owned(),
+        state: wire::State::Syncing,
+        fresh: Fresh::default(),
+        folders: vec![folder()],
+        counts: wire::Counts {
+            by_state: count("done"),
+            by_kind: count("text"),
+        },
+        segments: 1,
+        at_work: vec![wire::AtWork {
+            path: "/d/a.pdf".to_owned(),
+            stage: "pdf page 3".to_owned(),
+            done: 3,
+            total: 10,
+            seconds: 0.5,
+        }],
+        recent_failures: vec![wire::Failure {
+            path: "/d/b.pdf".to_owned(),
+            stage: "decode".to_owned(),
+            reason: "truncated".to_owned(),
+        }],
+        models: wire::Models::default(),
+        sandbox: wire::Sandbox::default(),
+        watch: wire::Watch::default(),
+        index: wire::Index::default(),
+        waits: vec!["a model".to_owned()],
+        memory: wire::Memory::default(),
+    }
+}
+
+impl Memory for Double {
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings)
+    }
+
+    async fn watched(&self) -> Result<Vec<PathBuf>, String> {
+        Ok(vec![PathBuf::from("/d")])
+    }
+
+    async fn words(&self, query: WordsQuery, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+        match query.any.as_str() {
+            "hang" => {
+                self.hanging.notify_one();
+                std::future::pending().await
+            }
+            "panic" => panic!("asked to"),
+            _ => Ok(vec![Scored {
+                row: row(1, "the training cost"),
+                score: 3.0,
+            }]),
+        }
+    }
+
+    async fn passage(&self, _: Vec<f32>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn embed(&self, _: String) -> Option<Result<Vec<f32>, String>> {
+        None
+    }
+
+    async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
+        let live = Live {
+            path: PathBuf::from("/d/0001.txt"),
+            revision: 1,
+            also_at: Vec::new(),
+        };
+        Ok(files.into_iter().map(|file| (file, live.clone())).collect())
+    }
+
+    fn fresh(&self) -> Fresh {
+        Fresh::default()
+    }
+}
+
+impl Api for Double {
+    async fn status(&self) -> Result<wire::Status, ApiError> {
+        Ok(status())
+    }
+
+    async fn why(&self, path: PathBuf) -> Result<wire::Why, ApiError> {
+        Ok(wire::Why {
+            path: path.to_string_lossy().into_owned(),
+            ..wire::Why::default()
+        })
+    }
+
+    async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {
+        match timeout.as_millis() {
+            0 => Err(ApiError::WaitTimedOut { pending: 7 }),
+            _ => Ok(wire::Waited {
+                waited_ms: 1,
+                pending: 0,
+            }),
+        }
+    }
+
+    async fn folders(&self) -> Result<Vec<wire::Folder>, ApiError> {
+        Ok(vec![folder()])
+    }
+
+    async fn add_folder(&self, path: PathBuf) -> Result<wire::Folder, ApiError> {
+        if path.starts_with("/refused") {
+            return Err(ApiError::Refused("it is no folder".to_owned()));
+        }
+        Ok(folder())
+    }
+
+    async fn remove_folder(&self, _: PathBuf) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {
+        Ok(if under.is_some() { 1 } else { 2 })
+    }
+
+    fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    async fn ending(&self) {
+        let mut ending = self.ending.subscribe();
+        let _ = ending.wait_for(|ending| *ending).await;
+    }
+
+    fn shutdown(&self) {
+        self.ending.send_replace(true);
+    }
+}
+
+/// Sends these bytes and reads until the other end closes.
+pub(super) async fn exchange(socket: &std::path::Path, bytes: &[u8]) -> Vec<u8> {
+    talk(socket, bytes, false).await
+}
+
+/// The same, but closes its own half after sending, as who has nothing more to say: hyper then
+/// gives up on whatever is not finished.
+pub(super) async fn blurt(socket: &std::path::Path, bytes: &[u8]) -> Vec<u8> {
+    talk(socket, bytes, true).await
+}
+
+async fn talk(socket: &std::path::Path, bytes: &[u8], close: bool) -> Vec<u8> {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let mut answer = Vec::new();
+    // A refused sender is cut off while it still writes.
+    let _ = stream.write_all(bytes).await;
+    if close {
+        let _ = stream.shutdown().await;
+    }
+    let _ = stream.read_to_end(&mut answer).await;
+    answer
+}

@@ -14,6 +14,8 @@
 mod builds;
 mod reconcile;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::cmp::Ordering;

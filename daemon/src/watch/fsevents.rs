@@ -34,12 +34,14 @@ pub(super) struct Kernel {
     watcher: RecommendedWatcher,
     inbox: Arc<Mutex<Inbox>>,
     bell: UnixStream,
+    /// The same end of the pair again, for the task.
+    wait_on: Arc<OwnedFd>,
     streams: Vec<PathBuf>,
     within: BTreeSet<Vec<u8>>,
 }
 
 /// What to wait on.
-pub(super) struct Queue(OwnedFd);
+pub(super) struct Queue(Arc<OwnedFd>);
 
 impl AsRawFd for Queue {
     fn as_raw_fd(&self) -> RawFd {
@@ -76,15 +78,15 @@ impl Kernel {
         Ok(Kernel {
             watcher,
             inbox,
+            wait_on: Arc::new(bell.try_clone().map_err(failed)?.into()),
             bell,
             streams: Vec::new(),
             within: BTreeSet::new(),
         })
     }
 
-    pub(super) fn queue(&self) -> Result<Queue, Errno> {
-        let bell = self.bell.try_clone().map_err(|_| Errno::MFILE)?;
-        Ok(Queue(bell.into()))
+    pub(super) fn queue(&self) -> Queue {
+        Queue(self.wait_on.clone())
     }
 
     pub(super) fn within(&self) -> u64 {

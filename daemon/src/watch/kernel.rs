@@ -82,8 +82,8 @@ impl Kernel {
     }
 
     /// What to wait on for [`Kernel::read`].
-    pub(super) fn queue(&self) -> Result<Queue, Errno> {
-        Ok(Queue(self.fd.clone()))
+    pub(super) fn queue(&self) -> Queue {
+        Queue(self.fd.clone())
     }
 
     /// Directories held that lie within a watched folder.

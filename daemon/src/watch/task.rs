@@ -102,7 +102,7 @@ pub(super) async fn supervise(shared: Arc<Shared>, hints: Sender<Hint>) {
 
 /// `Ok` when nobody receives any more.
 async fn run(shared: Arc<Shared>, hints: Sender<Hint>) -> io::Result<()> {
-    let queue = shared.lock().kernel.queue()?;
+    let queue = shared.lock().kernel.queue();
     let queue = register(queue, Interest::READABLE)?;
     let mounts = Mounts::open();
     let mut out: VecDeque<Hint> = VecDeque::new();

@@ -73,42 +73,66 @@ pub enum EditError {
     NotAbsolute(PathBuf),
 }
 
-/// Lists a folder, unless it stands there already.
+/// Lists a folder, unless it stands there already: below the other folders, or at the
+/// end of the file.
 pub fn add_folder(config_file: &Path, folder: &Path) -> Result<Edited, EditError> {
     let (folder, name) = checked(folder)?;
-    let mut text = read(config_file)?.unwrap_or_else(|| HEADER.to_owned());
-    let mut document: DocumentMut = text.parse().map_err(|e| not_toml(config_file, &e))?;
-    // In a file of comments alone they count as what follows the last table, and the
-    // new folder would come before them.
-    let comments = if document.as_table().is_empty() {
-        std::mem::take(&mut text)
-    } else {
-        String::new()
-    };
-    if !comments.is_empty() {
-        document.set_trailing("");
-    }
-    let item = document
-        .entry("folders")
-        .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+    let text = read(config_file)?.unwrap_or_else(|| HEADER.to_owned());
+    let document = Document::parse(text.as_str()).map_err(|e| not_toml(config_file, &e))?;
+    let item = document.as_table().get("folders").unwrap_or(&Item::None);
     if listed(item).any(|known| known == folder) {
         return Ok(Edited::Unchanged);
     }
-    if let Some(tables) = item.as_array_of_tables_mut() {
-        let mut table = Table::new();
-        table.insert("path", toml_edit::value(name));
-        table.decor_mut().set_prefix(format!("{comments}\n"));
-        tables.push(table);
-    } else if let Some(array) = item.as_array_mut() {
-        let mut table = InlineTable::new();
-        table.insert("path", Value::from(name));
-        array.push(table);
+    let at = match item {
+        Item::None => text.len(),
+        Item::ArrayOfTables(tables) => below_folders(tables, &text),
+        Item::Value(Value::Array(_)) => return add_inline(config_file, document.into_mut(), name),
+        _ => return Err(not_folders(config_file)),
+    };
+    let (before, after) = text.split_at(at);
+    let newline = if before.is_empty() || before.ends_with('\n') {
+        ""
     } else {
-        return Err(EditError::NotFolders {
-            path: config_file.to_owned(),
-        });
-    }
+        "\n"
+    };
+    let path = Value::from(name);
+    let text = format!("{before}{newline}\n[[folders]]\npath = {path}\n{after}");
+    replace(config_file, &text)
+}
+
+fn add_inline(
+    config_file: &Path,
+    mut document: DocumentMut,
+    name: String,
+) -> Result<Edited, EditError> {
+    let array = document.get_mut("folders").and_then(Item::as_array_mut);
+    let array = array.ok_or_else(|| not_folders(config_file))?;
+    let mut table = InlineTable::new();
+    table.insert("path", Value::from(name));
+    array.push(table);
     replace(config_file, &document.to_string())
+}
+
+/// Where a new folder goes: after the last one and the comments that follow it without
+/// a blank line (an `exclude` commented out, say), unless those stand above a section.
+fn below_folders(tables: &ArrayOfTables, text: &str) -> usize {
+    let ends = tables.iter().filter_map(|table| lines_of(table, text));
+    let end = ends.map(|lines| lines.end).max().unwrap_or(text.len());
+    let mut at = end;
+    for line in text[end..].split_inclusive('\n') {
+        match line.trim_start().chars().next() {
+            Some('#') => at += line.len(),
+            None => return at,
+            Some(_) => return end,
+        }
+    }
+    at
+}
+
+fn not_folders(path: &Path) -> EditError {
+    EditError::NotFolders {
+        path: path.to_owned(),
+    }
 }
 
 /// Unlists a folder. Comments above it stay: they are the person's words.
@@ -134,9 +158,7 @@ pub fn remove_folder(config_file: &Path, folder: &Path) -> Result<Edited, EditEr
     }
     let mut document = document.into_mut();
     let Some(array) = document.get_mut("folders").and_then(Item::as_array_mut) else {
-        return Err(EditError::NotFolders {
-            path: config_file.to_owned(),
-        });
+        return Err(not_folders(config_file));
     };
     let before = array.len();
     array.retain(|value| {
@@ -268,167 +290,4 @@ fn write_and_rename(temporary: &Path, target: &Path, text: &str) -> io::Result<(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Settings;
-
-    struct Scene {
-        _dir: tempfile::TempDir,
-        file: PathBuf,
-    }
-
-    impl Scene {
-        fn new(text: &str) -> Scene {
-            let dir = tempfile::tempdir().unwrap();
-            let file = dir.path().join("config.toml");
-            fs::write(&file, text).unwrap();
-            Scene { _dir: dir, file }
-        }
-
-        fn text(&self) -> String {
-            fs::read_to_string(&self.file).unwrap()
-        }
-
-        fn folders(&self) -> Vec<String> {
-            let settings = Settings::load(&self.file).unwrap();
-            let shown = settings
-                .folders
-                .iter()
-                .map(|f| f.path.display().to_string());
-            shown.collect()
-        }
-    }
-
-    #[test]
-    fn the_first_folder_makes_the_file_and_its_folders() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("deep/er/config.toml");
-        assert_eq!(
-            add_folder(&file, Path::new("/notes/")).unwrap(),
-            Edited::Changed
-        );
-        let text = fs::read_to_string(&file).unwrap();
-        assert_eq!(text, format!("{HEADER}\n[[folders]]\npath = \"/notes\"\n"));
-        assert_eq!(
-            add_folder(&file, Path::new("/notes")).unwrap(),
-            Edited::Unchanged
-        );
-        let left: Vec<_> = fs::read_dir(file.parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "no temporary file stays");
-    }
-
-    #[test]
-    fn comments_and_layout_stay() {
-        let before = "\
-# mine
-[watch] # quick
-settle_ms   = 90
-
-# work
-[[folders]]
-path = \"/work\" # the real one
-exclude = [
-  \"*.bak\", # old
-]
-
-[log]
-level = \"debug\"
-# the end
-";
-        let scene = Scene::new(before);
-        add_folder(&scene.file, Path::new("/日记 \"a\"")).unwrap();
-        assert_eq!(scene.folders(), ["/work", "/日记 \"a\""]);
-        for line in before.lines() {
-            assert!(
-                scene.text().contains(line),
-                "lost: {line}\n{}",
-                scene.text()
-            );
-        }
-        remove_folder(&scene.file, Path::new("/日记 \"a\"")).unwrap();
-        assert_eq!(
-            scene.text(),
-            before,
-            "adding and removing is as if nothing was"
-        );
-    }
-
-    #[test]
-    fn removing_keeps_the_comments_around() {
-        let scene = Scene::new(
-            "# head\n\n# one\n[[folders]]\npath = \"/a\"\nexclude = []\n# after\n\n\
-             [[folders]]\npath = \"/b\"\n\n[log]\nlevel = \"warn\"\n",
-        );
-        assert_eq!(
-            remove_folder(&scene.file, Path::new("/a")).unwrap(),
-            Edited::Changed
-        );
-        assert_eq!(
-            scene.text(),
-            "# head\n\n# one\n# after\n\n[[folders]]\npath = \"/b\"\n\n[log]\nlevel = \"warn\"\n"
-        );
-        assert_eq!(
-            remove_folder(&scene.file, Path::new("/a")).unwrap(),
-            Edited::Unchanged
-        );
-        remove_folder(&scene.file, Path::new("/b/")).unwrap();
-        assert_eq!(
-            scene.text(),
-            "# head\n\n# one\n# after\n\n[log]\nlevel = \"warn\"\n"
-        );
-    }
-
-    #[test]
-    fn inline_lists_work_too() {
-        let scene = Scene::new("folders = [{ path = \"/a\" }] # short\n");
-        add_folder(&scene.file, Path::new("/b")).unwrap();
-        assert_eq!(scene.folders(), ["/a", "/b"]);
-        remove_folder(&scene.file, Path::new("/a")).unwrap();
-        assert_eq!(scene.folders(), ["/b"]);
-        assert!(scene.text().contains("# short"));
-    }
-
-    #[test]
-    fn a_tilde_is_the_same_folder() {
-        let home = std::env::var("HOME").unwrap();
-        let scene = Scene::new("[[folders]]\npath = \"~/notes\"\n");
-        let folder = Path::new(&home).join("notes");
-        assert_eq!(add_folder(&scene.file, &folder).unwrap(), Edited::Unchanged);
-        assert_eq!(
-            remove_folder(&scene.file, &folder).unwrap(),
-            Edited::Changed
-        );
-        assert_eq!(scene.text(), "");
-    }
-
-    #[test]
-    fn what_cannot_be_edited_is_left_alone() {
-        for text in ["folders = 3\n", "[[folders]\npath = \"/a\"\n"] {
-            let scene = Scene::new(text);
-            let error = add_folder(&scene.file, Path::new("/b")).unwrap_err();
-            assert!(error.to_string().contains("config.toml"), "{error}");
-            remove_folder(&scene.file, Path::new("/b")).unwrap_err();
-            assert_eq!(scene.text(), text);
-        }
-        let scene = Scene::new("");
-        add_folder(&scene.file, Path::new("here")).unwrap_err();
-        assert_eq!(scene.text(), "");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_stays_a_link_and_the_mode_stays() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let scene = Scene::new("");
-        let link = scene.file.with_file_name("link.toml");
-        symlink(&scene.file, &link).unwrap();
-        fs::set_permissions(&scene.file, fs::Permissions::from_mode(0o640)).unwrap();
-        add_folder(&link, Path::new("/a")).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(scene.folders(), ["/a"]);
-        assert_eq!(
-            fs::metadata(&scene.file).unwrap().permissions().mode() & 0o777,
-            0o640
-        );
-    }
-}
+mod tests;

@@ -163,3 +163,35 @@ pub fn srt(lines: &[String]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_a_pdf_points_at_its_objects() {
+        let bytes = pdf("t", &["one (two) three".to_owned(), "four".to_owned()]);
+        let text = String::from_utf8_lossy(&bytes);
+        let start: usize = text
+            .rsplit("startxref\n")
+            .next()
+            .and_then(|rest| rest.lines().next()?.parse().ok())
+            .unwrap();
+        assert!(bytes[start..].starts_with(b"xref\n"));
+        let entries = bytes[start..]
+            .split(|&byte| byte == b'\n')
+            .filter(|line| line.ends_with(b" n "))
+            .map(|line| {
+                String::from_utf8_lossy(&line[..10])
+                    .parse::<usize>()
+                    .unwrap()
+            });
+        let mut seen = 0;
+        for offset in entries {
+            let object = &bytes[offset..offset + 12];
+            assert!(object.windows(6).any(|window| window == b" 0 obj"));
+            seen += 1;
+        }
+        assert_eq!(seen, 6);
+    }
+}

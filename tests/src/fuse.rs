@@ -221,3 +221,32 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drive_is_listed_and_read_and_changes_behind_the_kernels_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(drive) = FuseDrive::mount("the drive", &dir.path().join("drive")) else {
+            return;
+        };
+        let names = || -> Vec<String> {
+            let mut names: Vec<String> = std::fs::read_dir(drive.at())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        };
+        assert!(names().is_empty());
+        drive.write("one.txt", "first");
+        drive.write("two.txt", "second");
+        assert_eq!(names(), ["one.txt", "two.txt"]);
+        let read = || std::fs::read_to_string(drive.at().join("one.txt")).unwrap();
+        assert_eq!(read(), "first");
+        drive.write("one.txt", "another");
+        assert_eq!(read(), "another");
+    }
+}

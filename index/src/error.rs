@@ -110,7 +110,7 @@ impl IndexError {
 }
 
 /// A full disk is buried under several layers of object store errors.
-fn is_disk_full(error: &dyn std::error::Error) -> bool {
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(e) = cause {
         if let Some(io) = e.downcast_ref::<std::io::Error>()

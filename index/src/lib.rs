@@ -2,15 +2,37 @@
 //!
 //! Only this crate names LanceDB or Arrow. It takes text, metadata and vectors tagged with
 //! a space, and knows no extractor, no socket and no journal.
+//!
+//! - [`Store`] is the open table; [`Store::open`] recovers what a power cut left behind.
+//! - Writing (`commit`, `remove`, `relocate`, `purge`) is serial and durable on return.
+//! - Searching (`words`, `passage`) never waits for a writer.
+//! - Maintenance (`due`, `maintain`) is three steps that the caller schedules.
+//! - [`fold`] is the one folding of index, query and snippet.
+//!
+//! Call [`prepare_environment`] first thing in `main`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod columns;
+mod durable;
+mod environment;
 mod error;
 pub mod fold;
+mod maintenance;
+mod passage;
+mod predicate;
 mod query;
+mod recovery;
 mod report;
 mod row;
+mod schema;
 mod store;
+mod words;
+mod writer;
 
+#[cfg(test)]
+mod tests;
+
+pub use environment::prepare_environment;
 pub use error::IndexError;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};

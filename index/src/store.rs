@@ -1,87 +1,221 @@
-//! The open table.
+//! The open table: opening it, and the handle that everything else hangs on.
+//!
+//! One handle for all: LanceDB's table tracks its own writes, so a search begun after a
+//! commit returned sees it. Searches take a snapshot and never wait for a writer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lance::Dataset;
+use lance::dataset::NewColumnTransform;
+use lance::session::Session;
+use lancedb::Table;
+use lancedb::connection::Connection;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::durable::Flusher;
 use crate::error::IndexError;
-use crate::query::{Filter, WordsQuery};
-use crate::report::{OpenReport, Stats, Step, StepReport};
-use crate::row::{Census, Relocation, Row, Scored, Space};
+use crate::maintenance::{self, Care};
+use crate::recovery::{self, Recovered};
+use crate::report::OpenReport;
+use crate::row::Space;
+use crate::schema::{self, PASSAGE, TABLE};
 
 /// How to open the table.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where the table is when not in the data folder: `s3://…`, `gs://…`, `az://…`, `db://…`.
+    ///
+    /// Handed to LanceDB as it is: it works where LanceDB was built with that feature. There
+    /// is no recovery and no flushing then (the store's own promises hold), and no test here
+    /// covers it yet.
     pub uri: Option<String>,
     /// The passage space, where a passage model is configured.
     pub passage: Option<Space>,
-    /// Above this many rows the passage leg builds an approximate index.
+    /// From this many rows on the passage leg builds an approximate index.
     pub vector_index_rows: usize,
-    /// Memory for LanceDB's caches.
+    /// Memory for LanceDB's caches: three quarters for indexes, a quarter for metadata.
     pub cache_mib: usize,
 }
 
 /// The table of segments. A clone is another handle of the same table.
 #[derive(Clone)]
 pub struct Store {
-    _shared: Arc<()>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-fn later<T>() -> Result<T, IndexError> {
-    Err(IndexError::Invalid("not written yet".into()))
+pub(crate) struct Shared {
+    pub(crate) table: Table,
+    /// The folder of the table itself; none for a remote one.
+    pub(crate) folder: Option<PathBuf>,
+    /// The passage space that searches and commits may use.
+    pub(crate) space: Option<Space>,
+    pub(crate) vector_index_rows: usize,
+    /// Held through every change of the table, maintenance included.
+    write: Mutex<Writing>,
+    /// What maintenance remembers between its steps.
+    pub(crate) care: std::sync::Mutex<Care>,
 }
 
-#[allow(clippy::unused_async, missing_docs)]
+/// What only the holder of the write lock may touch.
+pub(crate) struct Writing {
+    flusher: Option<Flusher>,
+}
+
 impl Store {
-    pub async fn open(_dir: &Path, _options: Options) -> Result<(Store, OpenReport), IndexError> {
-        later()
+    /// Opens the table in `dir`, or makes it.
+    pub async fn open(dir: &Path, options: Options) -> Result<(Store, OpenReport), IndexError> {
+        let session = Arc::new(session(options.cache_mib));
+        let (uri, folder, recovered) = match &options.uri {
+            Some(uri) => (uri.clone(), None, Recovered::default()),
+            None => {
+                prepare_folder(dir)?;
+                let folder = dir.join(format!("{TABLE}.lance"));
+                let recovered = recovery::recover(&folder, &session).await?;
+                (dir.to_string_lossy().into_owned(), Some(folder), recovered)
+            }
+        };
+        let mut report = OpenReport {
+            stepped_back: recovered.stepped_back,
+            set_aside: recovered.set_aside,
+            ..OpenReport::default()
+        };
+        let connection = lancedb::connect(&uri)
+            .session(session)
+            .execute()
+            .await
+            .map_err(IndexError::table("be connected to"))?;
+        let table = open_or_create(&connection, &options, &mut report).await?;
+        for name in recovered.damaged_indexes {
+            let dropped = table.drop_index(&name).await;
+            dropped.map_err(IndexError::table("drop a damaged index"))?;
+        }
+        let space = settle_space(&table, &options, &mut report).await?;
+        maintenance::define_indexes(&table).await?;
+        let store = Store {
+            shared: Arc::new(Shared {
+                table,
+                space,
+                vector_index_rows: options.vector_index_rows,
+                write: Mutex::new(Writing {
+                    flusher: folder.as_deref().map(Flusher::new),
+                }),
+                folder,
+                care: std::sync::Mutex::new(Care::default()),
+            }),
+        };
+        store.flush(&mut *store.write_lock().await).await?;
+        Ok((store, report))
     }
-    pub async fn commit(
-        &self,
-        _rows: Vec<Row>,
-        _files: &[u64],
-        _revision: u64,
-    ) -> Result<(), IndexError> {
-        later()
+
+    /// Waits for the one writer to be done.
+    pub(crate) async fn write_lock(&self) -> MutexGuard<'_, Writing> {
+        self.shared.write.lock().await
     }
-    pub async fn remove(&self, _files: &[u64]) -> Result<(), IndexError> {
-        later()
+
+    /// Returns when everything that was committed would survive a power cut.
+    pub(crate) async fn flush(&self, writing: &mut Writing) -> Result<(), IndexError> {
+        let Some(flusher) = &mut writing.flusher else {
+            return Ok(());
+        };
+        let dataset = self.dataset().await?;
+        flusher.flush(&dataset).await
     }
-    pub async fn relocate(&self, _moves: &[Relocation]) -> Result<(), IndexError> {
-        later()
+
+    /// The current version, as lance sees it.
+    pub(crate) async fn dataset(&self) -> Result<Arc<Dataset>, IndexError> {
+        let dataset = self.shared.table.dataset().ok_or_else(|| {
+            IndexError::Invalid("a table in LanceDB Cloud has no local versions".into())
+        })?;
+        dataset.get().await.map_err(IndexError::table("be read"))
     }
-    pub async fn rows_of(&self, _file: u64, _revision: u64) -> Result<Vec<Row>, IndexError> {
-        later()
+}
+
+fn session(cache_mib: usize) -> Session {
+    let bytes = cache_mib << 20;
+    Session::new(bytes / 4 * 3, bytes / 4, Arc::default())
+}
+
+/// The folder, private, on a file system that LanceDB can commit on.
+fn prepare_folder(dir: &Path) -> Result<(), IndexError> {
+    std::fs::create_dir_all(dir).map_err(IndexError::io("make the folder", dir))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // The folder alone keeps others out of every file in it.
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+            .map_err(IndexError::io("make private", dir))?;
     }
-    pub async fn census(&self) -> Result<Vec<Census>, IndexError> {
-        later()
+    let from = dir.join(".link-test-from");
+    let to = dir.join(".link-test-to");
+    let _ = std::fs::remove_file(&to);
+    std::fs::write(&from, b"").map_err(IndexError::io("write", &from))?;
+    let linked = std::fs::hard_link(&from, &to);
+    let _ = std::fs::remove_file(&to);
+    let _ = std::fs::remove_file(&from);
+    linked.map_err(|e| IndexError::FileSystem {
+        path: dir.to_owned(),
+        lack: format!("has no hard links ({e})"),
+    })
+}
+
+async fn open_or_create(
+    connection: &Connection,
+    options: &Options,
+    report: &mut OpenReport,
+) -> Result<Table, IndexError> {
+    match connection.open_table(TABLE).execute().await {
+        Ok(table) => {
+            let found = table.schema().await.map_err(IndexError::table("be read"))?;
+            match schema::unusable(&found) {
+                None => Ok(table),
+                Some(reason) => Err(IndexError::Schema {
+                    path: connection.uri().into(),
+                    reason,
+                }),
+            }
+        }
+        Err(lancedb::Error::TableNotFound { .. }) => {
+            report.created = true;
+            connection
+                .create_empty_table(TABLE, schema::schema(options.passage.as_ref()))
+                .execute()
+                .await
+                .map_err(IndexError::table("be created"))
+        }
+        Err(e) => Err(IndexError::table("be opened")(e)),
     }
-    pub async fn purge(&self, _victims: &[(u64, u64)]) -> Result<(), IndexError> {
-        later()
+}
+
+/// Makes the table's passage column that of the configured space. Without one configured the
+/// column stays as it is, unused.
+async fn settle_space(
+    table: &Table,
+    options: &Options,
+    report: &mut OpenReport,
+) -> Result<Option<Space>, IndexError> {
+    let Some(wanted) = &options.passage else {
+        return Ok(None);
+    };
+    let schema = table.schema().await.map_err(IndexError::table("be read"))?;
+    let found = schema::space_of(&schema);
+    if found.as_ref() == Some(wanted) {
+        return Ok(found);
     }
-    pub async fn words(
-        &self,
-        _query: &WordsQuery,
-        _filter: &Filter,
-        _limit: usize,
-    ) -> Result<Vec<Scored>, IndexError> {
-        later()
+    if schema.field_with_name(PASSAGE).is_ok() {
+        maintenance::drop_indexes_of(table, PASSAGE).await?;
+        table
+            .drop_columns(&[PASSAGE])
+            .await
+            .map_err(IndexError::table("drop the vectors of another model"))?;
     }
-    pub async fn passage(
-        &self,
-        _vector: &[f32],
-        _filter: &Filter,
-        _limit: usize,
-    ) -> Result<Vec<Scored>, IndexError> {
-        later()
-    }
-    pub async fn stats(&self) -> Result<Stats, IndexError> {
-        later()
-    }
-    pub async fn maintain(&self, _step: Step) -> Result<StepReport, IndexError> {
-        later()
-    }
-    pub async fn due(&self) -> Vec<Step> {
-        Vec::new()
-    }
+    let column = arrow_schema::Schema::new(vec![schema::passage_field(wanted)]);
+    table
+        .add_columns()
+        .transform(NewColumnTransform::AllNulls(Arc::new(column)))
+        .execute()
+        .await
+        .map_err(IndexError::table("make room for the vectors of a model"))?;
+    report.passage_column_reset = true;
+    Ok(Some(wanted.clone()))
 }

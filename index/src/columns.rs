@@ -1,0 +1,250 @@
+//! Rows into Arrow columns and back.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{FixedSizeListBuilder, Float32Builder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, TimestampMillisecondType, UInt32Type, UInt64Type};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, LargeStringArray, RecordBatch, StringArray,
+    TimestampMillisecondArray, UInt32Array, UInt64Array,
+};
+use arrow_schema::{DataType, SchemaRef};
+
+use crate::error::IndexError;
+use crate::fold;
+use crate::row::{Hit, Row, Scored};
+use crate::schema as c;
+
+/// Rows in one batch: of 2 KiB each with its vector, about 4 MiB.
+const BATCH_ROWS: usize = 2_048;
+
+/// Batches of these rows for a table of this schema; folds the words.
+pub(crate) fn batches(rows: &[Row], schema: &SchemaRef) -> Result<Vec<RecordBatch>, IndexError> {
+    rows.chunks(BATCH_ROWS)
+        .map(|rows| batch(rows, schema))
+        .collect()
+}
+
+fn batch(rows: &[Row], schema: &SchemaRef) -> Result<RecordBatch, IndexError> {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| column(rows, field.name(), field.data_type()))
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(schema.clone(), columns)
+        .map_err(|e| IndexError::Invalid(format!("rows do not fit the table: {e}")))
+}
+
+fn column(rows: &[Row], name: &str, data_type: &DataType) -> Result<ArrayRef, IndexError> {
+    let text = |of: fn(&Row) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
+    };
+    let maybe = |of: fn(&Row) -> Option<&str>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<StringArray>())
+    };
+    let number = |of: fn(&Row) -> Option<u64>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<UInt64Array>())
+    };
+    let small = |of: fn(&Row) -> Option<u32>| -> ArrayRef {
+        Arc::new(rows.iter().map(of).collect::<UInt32Array>())
+    };
+    Ok(match name {
+        c::ID => text(|r| &r.id),
+        c::FILE => number(|r| Some(r.file)),
+        c::REVISION => number(|r| Some(r.revision)),
+        c::PATH => text(|r| &r.path),
+        c::FOLDER => text(|r| &r.folder),
+        c::KIND => text(|r| &r.kind),
+        c::TITLE => maybe(|r| r.title.as_deref()),
+        c::LANG => maybe(|r| r.lang.as_deref()),
+        c::MIME => text(|r| &r.mime),
+        c::MTIME => Arc::new(TimestampMillisecondArray::from_iter_values(
+            rows.iter().map(|r| r.mtime_ms),
+        )),
+        c::ORDINAL => small(|r| Some(r.ordinal)),
+        c::PAGE => small(|r| r.page),
+        c::T0 => number(|r| r.t0_ms),
+        c::T1 => number(|r| r.t1_ms),
+        c::SOURCE => text(|r| &r.source),
+        c::TEXT => Arc::new(LargeStringArray::from_iter_values(
+            rows.iter().map(|r| &r.text),
+        )),
+        c::WORDS => Arc::new(LargeStringArray::from_iter_values(
+            rows.iter().map(words_of),
+        )),
+        c::GENERATION => text(|r| &r.generation),
+        c::PASSAGE => vectors(rows, data_type)?,
+        other => {
+            return Err(IndexError::Invalid(format!(
+                "the table has a column `{other}` that this version cannot fill"
+            )));
+        }
+    })
+}
+
+/// The title is found with the file's first segment.
+fn words_of(row: &Row) -> String {
+    let words = fold::words(&row.text);
+    match &row.title {
+        Some(title) if row.ordinal == 0 => format!("{} {words}", fold::words(title)),
+        _ => words,
+    }
+}
+
+fn vectors(rows: &[Row], data_type: &DataType) -> Result<ArrayRef, IndexError> {
+    let DataType::FixedSizeList(item, dim) = data_type else {
+        return Err(IndexError::Invalid(format!(
+            "the table's `{}` is {data_type}, not a list of numbers",
+            c::PASSAGE
+        )));
+    };
+    let length = *dim as usize;
+    let mut builder =
+        FixedSizeListBuilder::new(Float32Builder::with_capacity(rows.len() * length), *dim)
+            .with_field(item.clone());
+    for row in rows {
+        if let Some(vector) = &row.passage {
+            builder.values().append_slice(vector);
+            builder.append(true);
+        } else {
+            builder.values().append_value_n(0.0, length);
+            builder.append(false);
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Typed columns of a batch, by name.
+pub(crate) struct Columns<'a>(pub(crate) &'a RecordBatch);
+
+impl<'a> Columns<'a> {
+    fn get(&self, name: &str) -> Result<&'a ArrayRef, IndexError> {
+        self.0
+            .column_by_name(name)
+            .ok_or_else(|| IndexError::Invalid(format!("the answer has no column `{name}`")))
+    }
+
+    pub(crate) fn numbers<T: ArrowPrimitiveType>(
+        &self,
+        name: &str,
+    ) -> Result<&'a arrow_array::PrimitiveArray<T>, IndexError> {
+        self.get(name)?
+            .as_primitive_opt::<T>()
+            .ok_or_else(|| IndexError::Invalid(format!("column `{name}` has another type")))
+    }
+
+    fn text(&self, name: &str) -> Result<&'a StringArray, IndexError> {
+        self.get(name)?
+            .as_string_opt::<i32>()
+            .ok_or_else(|| IndexError::Invalid(format!("column `{name}` is not text")))
+    }
+
+    fn large_text(&self, name: &str) -> Result<&'a LargeStringArray, IndexError> {
+        self.get(name)?
+            .as_string_opt::<i64>()
+            .ok_or_else(|| IndexError::Invalid(format!("column `{name}` is not text")))
+    }
+
+    /// The passage vectors, one for each row.
+    pub(crate) fn passages(&self) -> Result<Vec<Option<Vec<f32>>>, IndexError> {
+        let lists = self.get(c::PASSAGE)?.as_fixed_size_list();
+        Ok((0..lists.len())
+            .map(|i| {
+                lists.is_valid(i).then(|| {
+                    lists
+                        .value(i)
+                        .as_primitive::<Float32Type>()
+                        .values()
+                        .to_vec()
+                })
+            })
+            .collect())
+    }
+
+    /// The hits of a batch.
+    pub(crate) fn hits(&self) -> Result<Vec<Hit>, IndexError> {
+        let (id, path, folder) = (
+            self.text(c::ID)?,
+            self.text(c::PATH)?,
+            self.text(c::FOLDER)?,
+        );
+        let (kind, mime, source) = (
+            self.text(c::KIND)?,
+            self.text(c::MIME)?,
+            self.text(c::SOURCE)?,
+        );
+        let (title, lang) = (self.text(c::TITLE)?, self.text(c::LANG)?);
+        let (text, generation) = (self.large_text(c::TEXT)?, self.text(c::GENERATION)?);
+        let file = self.numbers::<UInt64Type>(c::FILE)?;
+        let revision = self.numbers::<UInt64Type>(c::REVISION)?;
+        let mtime = self.numbers::<TimestampMillisecondType>(c::MTIME)?;
+        let ordinal = self.numbers::<UInt32Type>(c::ORDINAL)?;
+        let page = self.numbers::<UInt32Type>(c::PAGE)?;
+        let t0 = self.numbers::<UInt64Type>(c::T0)?;
+        let t1 = self.numbers::<UInt64Type>(c::T1)?;
+        let maybe =
+            |column: &StringArray, i: usize| column.is_valid(i).then(|| column.value(i).to_owned());
+        Ok((0..self.0.num_rows())
+            .map(|i| Hit {
+                id: id.value(i).to_owned(),
+                file: file.value(i),
+                revision: revision.value(i),
+                path: path.value(i).to_owned(),
+                folder: folder.value(i).to_owned(),
+                kind: kind.value(i).to_owned(),
+                title: maybe(title, i),
+                lang: maybe(lang, i),
+                mime: mime.value(i).to_owned(),
+                mtime_ms: mtime.value(i),
+                ordinal: ordinal.value(i),
+                page: page.is_valid(i).then(|| page.value(i)),
+                t0_ms: t0.is_valid(i).then(|| t0.value(i)),
+                t1_ms: t1.is_valid(i).then(|| t1.value(i)),
+                source: source.value(i).to_owned(),
+                text: text.value(i).to_owned(),
+                generation: generation.value(i).to_owned(),
+            })
+            .collect())
+    }
+
+    /// The hits of a batch with the score that `of` makes of this column.
+    pub(crate) fn scored(
+        &self,
+        column: &str,
+        of: impl Fn(f32) -> f32,
+    ) -> Result<Vec<Scored>, IndexError> {
+        let scores = self.numbers::<Float32Type>(column)?;
+        let hits = self.hits()?.into_iter().zip(scores.values());
+        Ok(hits
+            .map(|(row, score)| Scored {
+                row,
+                score: of(*score),
+            })
+            .collect())
+    }
+}
+
+/// A hit and its vector are a row again.
+pub(crate) fn row(hit: Hit, passage: Option<Vec<f32>>) -> Row {
+    Row {
+        id: hit.id,
+        file: hit.file,
+        revision: hit.revision,
+        path: hit.path,
+        folder: hit.folder,
+        kind: hit.kind,
+        title: hit.title,
+        lang: hit.lang,
+        mime: hit.mime,
+        mtime_ms: hit.mtime_ms,
+        ordinal: hit.ordinal,
+        page: hit.page,
+        t0_ms: hit.t0_ms,
+        t1_ms: hit.t1_ms,
+        source: hit.source,
+        text: hit.text,
+        passage,
+        generation: hit.generation,
+    }
+}

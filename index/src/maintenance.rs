@@ -1,0 +1,538 @@
+//! Care of the table in three steps, each bounded, each failing alone.
+//!
+//! - **Compact** merges small fragments, in tiers as a log-structured store does: sixteen of
+//!   a size become one of the next, so that a row is rewritten about once a tier and a large
+//!   table is not rewritten for a small change. Fragments with many deleted rows are
+//!   rewritten alone; deleted text is gone for good once that is done and the old versions
+//!   are pruned.
+//! - **Prune** removes old versions. We are the only writer, and our own readers say which
+//!   version they look at, so files go at once and not after LanceDB's week of caution.
+//! - **Index** takes new rows into the indexes as small segments of their own, and merges
+//!   segments of like size, again in tiers.
+//!
+//! All three hold the write lock: LanceDB retries conflicts with compaction, but a delete that
+//! retries for seconds is a save that is not found for seconds.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use lance::Dataset;
+use lance::dataset::cleanup::CleanupPolicy;
+use lance::dataset::optimize::{CompactionOptions, plan_compaction};
+use lance::index::DatasetIndexExt as _;
+use lancedb::Table;
+use lancedb::index::Index;
+use lancedb::index::scalar::{BTreeIndexBuilder, BitmapIndexBuilder, FtsIndexBuilder};
+use lancedb::index::vector::IvfPqIndexBuilder;
+use lancedb::table::OptimizeAction;
+
+use crate::error::IndexError;
+use crate::report::{Stats, Step, StepReport};
+use crate::schema as c;
+use crate::store::Store;
+
+/// Live rows below which a fragment is small, tier by tier. Above the last a fragment is left
+/// alone: 256 Ki rows of 2 KiB are half a gigabyte, as much as one step should rewrite.
+const TIERS: [usize; 3] = [1_024, 16_384, 262_144];
+/// So many fragments of a tier are worth merging.
+const TIER_FULL: usize = 16;
+/// A fragment with this share of its rows deleted is worth rewriting.
+const DELETED_SHARE: f32 = 0.2;
+/// Deleted text leaves the disk after at most this long, however little of it there is.
+const DELETED_TEXT_MAX_AGE: Duration = Duration::from_secs(3_600);
+/// Rows in one batch of a compaction: of 2 KiB, 2 MiB.
+const COMPACT_BATCH_ROWS: usize = 1_024;
+
+/// So many versions are worth pruning: each is a manifest, and most hold a file that nothing
+/// else needs.
+const PRUNE_VERSIONS: usize = 32;
+/// Versions younger than this stay for other programs that may be reading the table.
+const PRUNE_KEEP: Duration = Duration::from_secs(5);
+/// Every prune lists the table's folders and reads its manifests: not more often than this.
+const PRUNE_PAUSE: Duration = Duration::from_secs(10);
+
+/// Rows outside the full-text index that are worth taking in: each search reads them all.
+const INDEX_TAIL_ROWS: u64 = 2_048;
+/// A segment of an index is merged with newer ones that hold at least half as many rows.
+const MERGE_RATIO: u64 = 2;
+
+/// Rows in one cell of the approximate index: it is the square root of the table for a
+/// million.
+const CELL_ROWS: usize = 1_024;
+/// Dimensions that share one byte of a compressed vector.
+const DIMENSIONS_PER_CODE: usize = 8;
+/// After a vain attempt the approximate index waits until the table has grown by this much.
+const VECTOR_RETRY_GROWTH: f64 = 1.1;
+
+/// What maintenance remembers between its steps.
+#[derive(Debug, Default)]
+pub(crate) struct Care {
+    /// Versions that searches look at now, and how many do.
+    readers: BTreeMap<u64, usize>,
+    /// Since when deleted rows have been waiting to be rewritten away.
+    deleted_since: Option<Instant>,
+    last_prune: Option<Instant>,
+    /// Rows at the last vain attempt to build the approximate index.
+    vector_attempt: Option<usize>,
+}
+
+/// Keeps the files of the version that a search looks at.
+pub(crate) struct Reading {
+    store: Store,
+    version: Option<u64>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let Some(version) = self.version else { return };
+        let mut care = self.store.care();
+        if let Some(count) = care.readers.get_mut(&version) {
+            *count -= 1;
+            if *count == 0 {
+                care.readers.remove(&version);
+            }
+        }
+    }
+}
+
+/// The indexes of a fresh table, by column. Defined while it is empty: from then on
+/// a step takes rows into them, and the words index tells even an unindexed table how to cut
+/// words.
+pub(crate) async fn define_indexes(table: &Table) -> Result<(), IndexError> {
+    let have = table.list_indices().await;
+    let have = have.map_err(IndexError::table("list its indexes"))?;
+    let wanted = [
+        (c::FILE, Index::BTree(BTreeIndexBuilder::default())),
+        (c::PATH, Index::BTree(BTreeIndexBuilder::default())),
+        (c::MTIME, Index::BTree(BTreeIndexBuilder::default())),
+        (c::KIND, Index::Bitmap(BitmapIndexBuilder::default())),
+        (c::LANG, Index::Bitmap(BitmapIndexBuilder::default())),
+        (c::WORDS, Index::FTS(words_index())),
+    ];
+    for (column, index) in wanted {
+        if have.iter().any(|i| i.columns == [column]) {
+            continue;
+        }
+        table
+            .create_index(&[column], index)
+            .train(false)
+            .execute()
+            .await
+            .map_err(IndexError::table("define an index"))?;
+    }
+    Ok(())
+}
+
+/// Our folding is the tokenizer: the index cuts at spaces and changes nothing.
+fn words_index() -> FtsIndexBuilder {
+    FtsIndexBuilder::default()
+        .base_tokenizer("whitespace".to_owned())
+        .lower_case(false)
+        .stem(false)
+        .remove_stop_words(false)
+        .ascii_folding(false)
+        .max_token_length(None)
+        .with_position(false)
+}
+
+/// Drops the indexes of a column that is about to go.
+pub(crate) async fn drop_indexes_of(table: &Table, column: &str) -> Result<(), IndexError> {
+    let have = table.list_indices().await;
+    for index in have.map_err(IndexError::table("list its indexes"))? {
+        if index.columns == [column] {
+            let dropped = table.drop_index(&index.name).await;
+            dropped.map_err(IndexError::table("drop an index"))?;
+        }
+    }
+    Ok(())
+}
+
+/// One index as the manifest has it.
+#[derive(Debug)]
+struct IndexHealth {
+    name: String,
+    column: String,
+    /// Rows of each segment, oldest first.
+    segments: Vec<u64>,
+    unindexed: u64,
+}
+
+impl IndexHealth {
+    /// How many of the newest segments to merge with the rows that are new: as a segment is
+    /// at most twice what is merged into it, a row is merged about log2(table) times.
+    fn merge_count(&self) -> usize {
+        let mut rows = self.unindexed;
+        let newest_first = self.segments.iter().rev();
+        newest_first
+            .take_while(|segment| {
+                let merge = **segment <= rows.saturating_mul(MERGE_RATIO);
+                rows += **segment;
+                merge
+            })
+            .count()
+    }
+}
+
+async fn health(dataset: &Dataset) -> Result<Vec<IndexHealth>, IndexError> {
+    let indexes = dataset.load_indices().await;
+    let indexes = indexes.map_err(IndexError::lance("list its indexes"))?;
+    let rows_in = |covers: &dyn Fn(u32) -> bool| -> u64 {
+        let fragments = dataset.fragments().iter();
+        fragments
+            .filter(|f| covers(f.id as u32))
+            .map(|f| live_rows(f) as u64)
+            .sum()
+    };
+    let total = rows_in(&|_| true);
+    let mut found: Vec<IndexHealth> = Vec::new();
+    for index in indexes.iter() {
+        let Some(field) = index
+            .fields
+            .first()
+            .and_then(|f| dataset.schema().field_by_id(*f))
+        else {
+            continue;
+        };
+        let covered = rows_in(&|id| {
+            index
+                .fragment_bitmap
+                .as_ref()
+                .is_some_and(|b| b.contains(id))
+        });
+        if let Some(known) = found.iter_mut().find(|known| known.name == index.name) {
+            known.segments.push(covered);
+            known.unindexed = known.unindexed.saturating_sub(covered);
+        } else {
+            found.push(IndexHealth {
+                name: index.name.clone(),
+                column: field.name.clone(),
+                segments: vec![covered],
+                unindexed: total.saturating_sub(covered),
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn live_rows(fragment: &lance::table::format::Fragment) -> usize {
+    let deleted = fragment.deletion_file.as_ref();
+    let deleted = deleted.and_then(|d| d.num_deleted_rows).unwrap_or(0);
+    fragment.physical_rows.unwrap_or(0).saturating_sub(deleted)
+}
+
+/// The compaction that is worth most: the largest tier that is full. None when all are not.
+fn tier(dataset: &Dataset) -> Option<usize> {
+    TIERS.into_iter().rev().find(|tier| {
+        let fragments = dataset.fragments().iter();
+        fragments.filter(|f| live_rows(f) < *tier).count() >= TIER_FULL
+    })
+}
+
+fn compaction(target: usize, deleted_share: f32) -> CompactionOptions {
+    CompactionOptions {
+        target_rows_per_fragment: target,
+        materialize_deletions: true,
+        materialize_deletions_threshold: deleted_share,
+        num_threads: Some(1),
+        batch_size: Some(COMPACT_BATCH_ROWS),
+        ..CompactionOptions::default()
+    }
+}
+
+impl Store {
+    fn care(&self) -> std::sync::MutexGuard<'_, Care> {
+        let care = self.shared.care.lock();
+        care.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Keeps the current version's files until the guard is dropped.
+    pub(crate) async fn reading(&self) -> Result<Reading, IndexError> {
+        let version = match self.shared.folder {
+            Some(_) => Some(self.dataset().await?.manifest().version),
+            None => None,
+        };
+        if let Some(version) = version {
+            *self.care().readers.entry(version).or_default() += 1;
+        }
+        Ok(Reading {
+            store: self.clone(),
+            version,
+        })
+    }
+
+    pub(crate) fn note_deleted(&self, rows: u64) {
+        if rows > 0 {
+            self.care().deleted_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// What is worth doing now, in the order in which it is best done. Cheap: it looks at the
+    /// manifest in memory and counts the versions in one folder.
+    pub async fn due(&self) -> Vec<Step> {
+        let Ok(dataset) = self.dataset().await else {
+            return Vec::new();
+        };
+        let mut due = Vec::new();
+        if self.next_compaction(&dataset).await.is_some() {
+            due.push(Step::Compact);
+        }
+        if self.index_due(&dataset).await {
+            due.push(Step::Index);
+        }
+        let pruned_lately = self
+            .care()
+            .last_prune
+            .is_some_and(|at| at.elapsed() < PRUNE_PAUSE);
+        if !pruned_lately && self.versions() >= PRUNE_VERSIONS {
+            due.push(Step::Prune);
+        }
+        due
+    }
+
+    /// One step of maintenance, whether due or not.
+    ///
+    /// Asked for when it is not due, `Compact` rewrites every fragment that has deleted rows
+    /// and `Index` takes in the rows that are new, however few.
+    pub async fn maintain(&self, step: Step) -> Result<StepReport, IndexError> {
+        let started = Instant::now();
+        let (changed, detail) = match step {
+            Step::Compact => self.compact().await?,
+            Step::Prune => self.prune(PRUNE_KEEP).await?,
+            Step::Index => self.index().await?,
+        };
+        Ok(StepReport {
+            step,
+            took_ms: started.elapsed().as_millis() as u64,
+            changed,
+            detail,
+        })
+    }
+
+    async fn next_compaction(&self, dataset: &Dataset) -> Option<CompactionOptions> {
+        if let Some(target) = tier(dataset) {
+            let options = compaction(target, DELETED_SHARE);
+            // Fragments that different segments of an index cover cannot be merged: what the
+            // plan cannot do is not due.
+            let plan = plan_compaction(dataset, &options).await.ok()?;
+            let merged: usize = plan
+                .compaction_tasks()
+                .map(|t| t.task.fragments.len())
+                .sum();
+            if merged >= TIER_FULL / 2 {
+                return Some(options);
+            }
+        }
+        let fragments = dataset.fragments();
+        let worn = fragments.iter().any(|f| {
+            let physical = f.physical_rows.unwrap_or(0);
+            (physical - live_rows(f).min(physical)) as f32 > physical as f32 * DELETED_SHARE
+        });
+        if worn {
+            return Some(compaction(0, DELETED_SHARE));
+        }
+        let waiting = self.care().deleted_since;
+        let overdue = waiting.is_some_and(|since| since.elapsed() > DELETED_TEXT_MAX_AGE);
+        overdue.then(|| compaction(0, 0.0))
+    }
+
+    async fn compact(&self) -> Result<(bool, String), IndexError> {
+        let mut writing = self.write_lock().await;
+        let dataset = self.dataset().await?;
+        let options = self.next_compaction(&dataset).await;
+        let options = options.unwrap_or_else(|| compaction(TIERS[0], 0.0));
+        let everything = options.materialize_deletions_threshold <= 0.0;
+        let stats = self
+            .shared
+            .table
+            .optimize(OptimizeAction::Compact {
+                options,
+                remap_options: None,
+            })
+            .await
+            .map_err(IndexError::table("merge its fragments"))?;
+        if everything {
+            self.care().deleted_since = None;
+        }
+        self.flush(&mut writing).await?;
+        let done = stats.compaction.unwrap_or_default();
+        let detail = format!(
+            "{} fragments became {}",
+            done.fragments_removed, done.fragments_added
+        );
+        Ok((done.fragments_removed > 0, detail))
+    }
+
+    /// Removes versions older than `keep` that none of our readers looks at.
+    pub(crate) async fn prune(&self, keep: Duration) -> Result<(bool, String), IndexError> {
+        let _writing = self.write_lock().await;
+        let dataset = self.dataset().await?;
+        let oldest_read = self.care().readers.keys().next().copied();
+        let policy = CleanupPolicy {
+            before_timestamp: Some((std::time::SystemTime::now() - keep).into()),
+            before_version: oldest_read,
+            // Safe, for the write lock says that nobody is in the middle of a commit.
+            delete_unverified: true,
+            error_if_tagged_old_versions: false,
+            ..CleanupPolicy::default()
+        };
+        let removed = dataset.cleanup_with_policy(policy).await;
+        let removed = removed.map_err(IndexError::lance("remove old versions"))?;
+        self.care().last_prune = Some(Instant::now());
+        let detail = format!(
+            "{} versions and {} bytes removed",
+            removed.old_versions, removed.bytes_removed
+        );
+        Ok((removed.bytes_removed > 0, detail))
+    }
+
+    async fn index_due(&self, dataset: &Dataset) -> bool {
+        let Ok(health) = health(dataset).await else {
+            return false;
+        };
+        let tail = health.iter().any(|i| i.unindexed >= INDEX_TAIL_ROWS);
+        tail || self.vector_index_due(dataset, &health)
+    }
+
+    fn vector_index_due(&self, dataset: &Dataset, health: &[IndexHealth]) -> bool {
+        if self.shared.space.is_none() || health.iter().any(|i| i.column == c::PASSAGE) {
+            return false;
+        }
+        let rows: usize = dataset.fragments().iter().map(live_rows).sum();
+        let attempt = self.care().vector_attempt.unwrap_or(0);
+        rows >= self.shared.vector_index_rows.max(1)
+            && rows as f64 >= attempt as f64 * VECTOR_RETRY_GROWTH
+    }
+
+    async fn index(&self) -> Result<(bool, String), IndexError> {
+        let mut writing = self.write_lock().await;
+        let dataset = self.dataset().await?;
+        let health = health(&dataset).await?;
+        let mut done = Vec::new();
+        for index in health.iter().filter(|i| i.unindexed > 0) {
+            let merge = index.merge_count();
+            let mut options = lancedb::table::OptimizeOptions::merge(merge);
+            options.index_names = Some(vec![index.name.clone()]);
+            let optimized = self
+                .shared
+                .table
+                .optimize(OptimizeAction::Index(options))
+                .await;
+            optimized.map_err(IndexError::table("take rows into an index"))?;
+            done.push(format!(
+                "{}: {} rows, {merge} of {} segments merged",
+                index.column,
+                index.unindexed,
+                index.segments.len()
+            ));
+        }
+        if self.vector_index_due(&dataset, &health) && self.build_vector_index(&dataset).await? {
+            done.push("the approximate index of vectors was built".to_owned());
+        }
+        self.flush(&mut writing).await?;
+        let changed = !done.is_empty();
+        let detail = if changed {
+            done.join("; ")
+        } else {
+            "nothing new".to_owned()
+        };
+        Ok((changed, detail))
+    }
+
+    /// Builds the approximate index once enough rows have vectors. It is trained on what is
+    /// there, so it waits until the rows above the limit are embedded, not merely added.
+    async fn build_vector_index(&self, dataset: &Dataset) -> Result<bool, IndexError> {
+        let Some(space) = &self.shared.space else {
+            return Ok(false);
+        };
+        let embedded = self.passage_rows(dataset).await? as usize;
+        if embedded < self.shared.vector_index_rows {
+            let rows = dataset.fragments().iter().map(live_rows).sum();
+            self.care().vector_attempt = Some(rows);
+            return Ok(false);
+        }
+        let mut index = IvfPqIndexBuilder::default()
+            .distance_type(lancedb::DistanceType::Cosine)
+            .num_partitions((embedded / CELL_ROWS).max(1) as u32);
+        if space.dim.is_multiple_of(DIMENSIONS_PER_CODE) {
+            index = index.num_sub_vectors((space.dim / DIMENSIONS_PER_CODE) as u32);
+        }
+        let built = self
+            .shared
+            .table
+            .create_index(&[c::PASSAGE], Index::IvfPq(index))
+            .execute()
+            .await;
+        built.map_err(IndexError::table("build its index of vectors"))?;
+        Ok(true)
+    }
+
+    async fn passage_rows(&self, dataset: &Dataset) -> Result<u64, IndexError> {
+        let counted = dataset
+            .count_rows(Some(format!("{} IS NOT NULL", c::PASSAGE)))
+            .await;
+        counted
+            .map(|rows| rows as u64)
+            .map_err(IndexError::lance("count its vectors"))
+    }
+
+    /// The table at a glance.
+    pub async fn stats(&self) -> Result<Stats, IndexError> {
+        let _reading = self.reading().await?;
+        let dataset = self.dataset().await?;
+        let health = health(&dataset).await?;
+        let words = health.iter().find(|i| i.column == c::WORDS);
+        let rows = dataset
+            .fragments()
+            .iter()
+            .map(|f| live_rows(f) as u64)
+            .sum();
+        let passage_rows = match self.shared.space {
+            Some(_) => self.passage_rows(&dataset).await?,
+            None => 0,
+        };
+        let folder = self.shared.folder.clone();
+        let bytes = tokio::task::spawn_blocking(move || folder.map_or(0, |f| bytes_under(&f)));
+        Ok(Stats {
+            rows,
+            unindexed: words.map_or(rows, |i| i.unindexed),
+            passage_rows,
+            passage_indexed: health.iter().any(|i| i.column == c::PASSAGE),
+            indexes: health.into_iter().map(|i| i.name).collect(),
+            fragments: dataset.fragments().len() as u64,
+            bytes: bytes.await.unwrap_or(0),
+            versions: self.versions() as u64,
+        })
+    }
+
+    /// Versions on the disk; 0 for a remote table.
+    fn versions(&self) -> usize {
+        let folder = self.shared.folder.as_ref().map(|f| f.join("_versions"));
+        let entries = folder.and_then(|f| std::fs::read_dir(f).ok());
+        entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(is_manifest)
+            .count()
+    }
+}
+
+fn is_manifest(entry: &std::fs::DirEntry) -> bool {
+    std::path::Path::new(&entry.file_name())
+        .extension()
+        .is_some_and(|e| e == "manifest")
+}
+
+fn bytes_under(folder: &std::path::Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(m) if m.is_dir() => bytes_under(&entry.path()),
+            Ok(m) => m.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}

@@ -1,0 +1,178 @@
+//! The passage leg: cosine similarity in the passage space.
+//!
+//! Exact over all rows until the table is large enough for an approximate index; with one,
+//! candidates are taken from its nearest cells and ranked again by their full vectors, and
+//! rows that it does not cover yet are compared one by one.
+//!
+//! With phrases it goes the other way round: the words index gives the segments that contain
+//! them, and only those are compared, exactly. A phrase that stands in ten segments of a
+//! million would otherwise have all million fetched in vain.
+
+use std::collections::HashMap;
+
+use arrow_array::types::{UInt32Type, UInt64Type};
+use futures::TryStreamExt as _;
+use lancedb::DistanceType;
+use lancedb::Table;
+use lancedb::query::{ExecutableQuery as _, QueryBase as _, Select};
+
+use crate::columns::Columns;
+use crate::error::IndexError;
+use crate::predicate;
+use crate::query::{Filter, WordsQuery};
+use crate::row::Scored;
+use crate::schema as c;
+use crate::store::Store;
+use crate::words::{Conditions, best_first, verified};
+
+/// Cells of the approximate index that are looked into.
+const PROBES: usize = 20;
+/// Candidates ranked again by their full vectors, in pages: without it 4 of the best 10 are
+/// missed.
+const REFINE: u32 = 10;
+/// Segments with the phrases that are compared.
+const PHRASE_CANDIDATES: usize = 2_000;
+
+const DISTANCE: &str = "_distance";
+
+impl Store {
+    /// The segments nearest to a vector of the passage space, nearest first; scores are
+    /// cosine similarities.
+    pub async fn passage(
+        &self,
+        vector: &[f32],
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, IndexError> {
+        let space = self.shared.space.as_ref();
+        let space = space.ok_or(IndexError::NoPassageSpace)?;
+        if vector.len() != space.dim {
+            return Err(IndexError::Invalid(format!(
+                "the question's vector has {} numbers, those of {} have {}",
+                vector.len(),
+                space.name,
+                space.dim
+            )));
+        }
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        if !filter.phrases.is_empty() {
+            return self.among_phrases(vector, filter, limit).await;
+        }
+        let _reading = self.reading().await?;
+        let conditions = Conditions::new([].iter(), filter.none.iter());
+        verified(limit, &conditions, async |fetch| {
+            nearest(&self.shared.table, vector, filter, fetch).await
+        })
+        .await
+    }
+
+    /// The segments with all the phrases, by their similarity.
+    async fn among_phrases(
+        &self,
+        vector: &[f32],
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, IndexError> {
+        let candidates = self
+            .words(&WordsQuery::default(), filter, PHRASE_CANDIDATES)
+            .await?;
+        let mut files: Vec<u64> = candidates.iter().map(|s| s.row.file).collect();
+        files.sort_unstable();
+        files.dedup();
+        let vectors = self.vectors_of(&files).await?;
+        let mut found: Vec<Scored> = candidates
+            .into_iter()
+            .filter_map(|mut scored| {
+                let row = &scored.row;
+                let other = vectors.get(&(row.file, row.revision, row.ordinal))?;
+                scored.score = cosine(vector, other)?;
+                Some(scored)
+            })
+            .collect();
+        best_first(&mut found);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// The vectors of these files, by file, revision and ordinal.
+    async fn vectors_of(
+        &self,
+        files: &[u64],
+    ) -> Result<HashMap<(u64, u64, u32), Vec<f32>>, IndexError> {
+        let _reading = self.reading().await?;
+        let wanted = [c::FILE, c::REVISION, c::ORDINAL, c::PASSAGE];
+        let mut vectors = HashMap::new();
+        for files in files.chunks(predicate::IN_LIST_MAX) {
+            let batches = self
+                .shared
+                .table
+                .query()
+                .only_if_expr(predicate::files(files))
+                .select(Select::columns(&wanted))
+                .execute()
+                .await;
+            let mut batches = batches.map_err(IndexError::table("read vectors"))?;
+            while let Some(batch) = batches
+                .try_next()
+                .await
+                .map_err(IndexError::table("read vectors"))?
+            {
+                let columns = Columns(&batch);
+                let file = columns.numbers::<UInt64Type>(c::FILE)?;
+                let revision = columns.numbers::<UInt64Type>(c::REVISION)?;
+                let ordinal = columns.numbers::<UInt32Type>(c::ORDINAL)?;
+                for (i, vector) in columns.passages()?.into_iter().enumerate() {
+                    let key = (file.value(i), revision.value(i), ordinal.value(i));
+                    vectors.extend(vector.map(|v| (key, v)));
+                }
+            }
+        }
+        Ok(vectors)
+    }
+}
+
+async fn nearest(
+    table: &Table,
+    vector: &[f32],
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Scored>, IndexError> {
+    let mut wanted = c::HIT.to_vec();
+    wanted.push(DISTANCE);
+    let mut query = table
+        .query()
+        .nearest_to(vector)
+        .map_err(IndexError::table("be searched by meaning"))?
+        .column(c::PASSAGE)
+        .distance_type(DistanceType::Cosine)
+        .nprobes(PROBES)
+        .map_err(IndexError::table("be searched by meaning"))?
+        .refine_factor(REFINE)
+        .select(Select::columns(&wanted))
+        .limit(limit);
+    if let Some(filter) = predicate::filter(filter) {
+        query = query.only_if_expr(filter);
+    }
+    let batches = query.execute().await;
+    let mut batches = batches.map_err(IndexError::table("be searched by meaning"))?;
+    let mut found = Vec::new();
+    while let Some(batch) = batches
+        .try_next()
+        .await
+        .map_err(IndexError::table("be searched by meaning"))?
+    {
+        found.extend(Columns(&batch).scored(DISTANCE, |distance| 1.0 - distance)?);
+    }
+    best_first(&mut found);
+    Ok(found)
+}
+
+/// None for a vector of length 0, which has no direction.
+fn cosine(a: &[f32], b: &[f32]) -> Option<f32> {
+    let dot: f32 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+    let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let length = norm(a) * norm(b);
+    (length > 0.0).then(|| dot / length)
+}

@@ -1,0 +1,69 @@
+//! Filters and victims as expressions of LanceDB.
+//!
+//! Expressions, not SQL text: a folder may be called `it's 100% "mine"`, and nothing that a
+//! person names can become part of a statement.
+
+use lancedb::datafusion::scalar::ScalarValue;
+use lancedb::expr::{DfExpr, col, lit};
+
+use crate::query::Filter;
+use crate::schema as c;
+
+/// Entries of one `IN` list: planning and matching both grow with it, and 1,000 files are
+/// found in one pass over the `file` index.
+pub(crate) const IN_LIST_MAX: usize = 1_000;
+
+/// The filter as one expression; none where all segments may be found.
+pub(crate) fn filter(filter: &Filter) -> Option<DfExpr> {
+    let mut all = Vec::new();
+    if !filter.kinds.is_empty() {
+        all.push(any_text(c::KIND, &filter.kinds));
+    }
+    if !filter.langs.is_empty() {
+        all.push(any_text(c::LANG, &filter.langs));
+    }
+    all.extend(under(&filter.under));
+    let time = |ms| lit(ScalarValue::TimestampMillisecond(Some(ms), None));
+    all.extend(filter.before_ms.map(|ms| col(c::MTIME).lt(time(ms))));
+    all.extend(filter.after_ms.map(|ms| col(c::MTIME).gt_eq(time(ms))));
+    all.into_iter().reduce(DfExpr::and)
+}
+
+fn any_text(column: &str, values: &[String]) -> DfExpr {
+    let values = values.iter().map(|v| lit(v.as_str())).collect();
+    col(column).in_list(values, false)
+}
+
+/// In or under any of these folders. A prefix is a range, which an index can answer: all that
+/// begins with `/a/b/` sorts from `/a/b/` to before `/a/b0`, `0` being the character after `/`.
+fn under(folders: &[String]) -> Option<DfExpr> {
+    let each = folders.iter().map(|folder| {
+        let base = folder.trim_end_matches('/');
+        if base.is_empty() {
+            return lit(true);
+        }
+        let inside = col(c::PATH)
+            .gt_eq(lit(format!("{base}/")))
+            .and(col(c::PATH).lt(lit(format!("{base}0"))));
+        inside.or(col(c::PATH).eq(lit(base)))
+    });
+    each.reduce(DfExpr::or)
+}
+
+/// Rows of these files.
+pub(crate) fn files(files: &[u64]) -> DfExpr {
+    if let [file] = files {
+        return col(c::FILE).eq(lit(*file));
+    }
+    col(c::FILE).in_list(files.iter().map(|f| lit(*f)).collect(), false)
+}
+
+/// Rows of these files that are older than this revision.
+pub(crate) fn superseded(of: &[u64], revision: u64) -> DfExpr {
+    files(of).and(col(c::REVISION).lt(lit(revision)))
+}
+
+/// Rows of exactly this revision of these files.
+pub(crate) fn revision(of: &[u64], revision: u64) -> DfExpr {
+    files(of).and(col(c::REVISION).eq(lit(revision)))
+}

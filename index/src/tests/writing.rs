@@ -1,0 +1,191 @@
+use super::*;
+use crate::{Census, IndexError, Relocation};
+
+#[tokio::test]
+async fn rows_come_back_as_they_went_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut full = row(7, 3, 1, "二 second");
+    full.title = Some("Title".to_owned());
+    full.page = Some(4);
+    full.t0_ms = Some(u64::MAX);
+    full.t1_ms = Some(12);
+    full.lang = None;
+    full.mtime_ms = -5;
+    full.passage = Some(angle(10.0));
+    let rows = vec![full, row(7, 3, 0, "first")];
+    store.commit(rows.clone(), &[], 3).await.unwrap();
+    let found = store.rows_of(7, 3).await.unwrap();
+    assert_eq!(found, [rows[1].clone(), rows[0].clone()], "by ordinal");
+    assert!(store.rows_of(7, 2).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_replaces_older_revisions_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store
+        .commit(vec![row(1, 1, 0, "old"), row(2, 1, 0, "other")], &[], 1)
+        .await
+        .unwrap();
+    store
+        .commit(vec![row(1, 2, 0, "new"), row(1, 2, 1, "more")], &[1], 2)
+        .await
+        .unwrap();
+    let count = |file, revision, rows| Census {
+        file,
+        revision,
+        rows,
+        passage_rows: 0,
+    };
+    assert_eq!(
+        store.census().await.unwrap(),
+        [count(1, 2, 2), count(2, 1, 1)]
+    );
+    // A replay of an older commit's delete touches nothing newer.
+    store.commit(Vec::new(), &[1], 2).await.unwrap();
+    assert_eq!(
+        store.census().await.unwrap(),
+        [count(1, 2, 2), count(2, 1, 1)]
+    );
+    // A file that became empty.
+    store.commit(Vec::new(), &[2], 5).await.unwrap();
+    assert_eq!(store.census().await.unwrap(), [count(1, 2, 2)]);
+}
+
+#[tokio::test]
+async fn the_census_counts_vectors_after_deletes_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut rows: Vec<Row> = (0..10).map(|i| row(i, 1, 0, "x")).collect();
+    for r in &mut rows[..6] {
+        r.passage = Some(angle(r.file as f32));
+    }
+    store.commit(rows, &[], 1).await.unwrap();
+    store.remove(&[0, 9]).await.unwrap();
+    let census = store.census().await.unwrap();
+    assert_eq!(census.len(), 8);
+    assert_eq!(census.iter().map(|c| c.passage_rows).sum::<u32>(), 5);
+    assert_eq!(store.stats().await.unwrap().passage_rows, 5);
+}
+
+#[tokio::test]
+async fn purge_takes_exactly_its_revisions() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    store
+        .commit(vec![row(1, 1, 0, "a"), row(2, 1, 0, "b")], &[], 1)
+        .await
+        .unwrap();
+    store.commit(vec![row(1, 2, 0, "c")], &[], 2).await.unwrap();
+    store.purge(&[(1, 2), (2, 1), (9, 9)]).await.unwrap();
+    let left = store.census().await.unwrap();
+    assert_eq!(
+        left.iter()
+            .map(|c| (c.file, c.revision))
+            .collect::<Vec<_>>(),
+        [(1, 1)]
+    );
+}
+
+#[tokio::test]
+async fn many_files_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let all: Vec<u64> = (0..2_500).collect();
+    let rows = all.iter().map(|f| row(*f, 1, 0, "word")).collect();
+    store.commit(rows, &all, 1).await.unwrap();
+    assert_eq!(store.census().await.unwrap().len(), 2_500);
+    let moves: Vec<Relocation> = all
+        .iter()
+        .take(600)
+        .map(|file| Relocation {
+            file: *file,
+            path: format!("/it's/100%_\"new\"\\{file}.txt"),
+            folder: "/it's".to_owned(),
+        })
+        .collect();
+    store.relocate(&moves).await.unwrap();
+    let moved = store.rows_of(599, 1).await.unwrap();
+    assert_eq!(moved[0].path, "/it's/100%_\"new\"\\599.txt");
+    assert_eq!(moved[0].text, "word");
+    let there = Filter {
+        under: vec!["/it's/".to_owned()],
+        ..Filter::default()
+    };
+    assert_eq!(
+        store
+            .words(&any("word"), &there, 5_000)
+            .await
+            .unwrap()
+            .len(),
+        600
+    );
+    store.remove(&all[..2_400]).await.unwrap();
+    assert_eq!(store.census().await.unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn a_move_keeps_vectors_and_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut one = row(1, 1, 0, "脑机接口");
+    one.passage = Some(angle(30.0));
+    store.commit(vec![one], &[], 1).await.unwrap();
+    let to = Relocation {
+        file: 1,
+        path: "/b/1.txt".to_owned(),
+        folder: "/b".to_owned(),
+    };
+    store.relocate(&[to]).await.unwrap();
+    let found = store
+        .passage(&angle(30.0), &Filter::default(), 1)
+        .await
+        .unwrap();
+    assert_eq!(found[0].row.path, "/b/1.txt");
+    assert_eq!(find(&store, "接口").await, [1]);
+}
+
+#[tokio::test]
+async fn mistakes_are_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let with = |vector: Vec<f32>| {
+        let mut r = row(1, 1, 0, "x");
+        r.passage = Some(vector);
+        r
+    };
+    for wrong in [
+        row(1, 2, 0, "x"),
+        with(vec![1.0; 3]),
+        with(vec![f32::NAN; DIM]),
+    ] {
+        let refused = store.commit(vec![wrong], &[], 1).await;
+        assert!(
+            matches!(refused, Err(IndexError::Invalid(_))),
+            "{refused:?}"
+        );
+    }
+    assert!(store.census().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn writers_take_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let writers = (0..8u64).map(|file| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for revision in 1..=4 {
+                let rows = vec![row(file, revision, 0, "word")];
+                store.commit(rows, &[file], revision).await.unwrap();
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let census = store.census().await.unwrap();
+    assert_eq!(census.len(), 8);
+    assert!(census.iter().all(|c| c.revision == 4 && c.rows == 1));
+}

@@ -1,0 +1,235 @@
+//! Every change of the table's rows.
+//!
+//! LanceDB adds and deletes in two commits, so the order makes a crash between them harmless:
+//! the new rows come first, under a larger revision; the old ones go after. A search in
+//! between sees both and the caller drops what is older than its catalog says. Each call
+//! holds the write lock from first to last and returns when all of it is on the disk.
+//!
+//! A call that failed half-way may have added its rows: `purge` that revision before trying
+//! again, or take the next revision.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use arrow_array::types::{UInt32Type, UInt64Type};
+use futures::TryStreamExt as _;
+use lancedb::query::{ExecutableQuery as _, QueryBase as _, Select};
+use lancedb::table::Predicate;
+
+use crate::columns::{self, Columns};
+use crate::error::IndexError;
+use crate::predicate::{self, IN_LIST_MAX};
+use crate::row::{Census, Relocation, Row};
+use crate::schema as c;
+use crate::store::Store;
+
+/// Moves in one update: its `CASE` is evaluated for each row in turn.
+const MOVES_MAX: usize = 256;
+
+impl Store {
+    /// Adds rows, all of `revision`, and then deletes what these files had in older ones.
+    ///
+    /// `files`: those that may have older rows. `rows` may be empty. Durable on return.
+    pub async fn commit(
+        &self,
+        rows: Vec<Row>,
+        files: &[u64],
+        revision: u64,
+    ) -> Result<(), IndexError> {
+        self.check(&rows, revision)?;
+        if rows.is_empty() && files.is_empty() {
+            return Ok(());
+        }
+        let schema = self.shared.table.schema().await;
+        let schema = schema.map_err(IndexError::table("be read"))?;
+        // Folding is work for a processor: neither under the lock nor on the runtime.
+        let batches = tokio::task::spawn_blocking(move || columns::batches(&rows, &schema))
+            .await
+            .map_err(|e| IndexError::Invalid(format!("folding the words stopped: {e}")))??;
+        let mut writing = self.write_lock().await;
+        if !batches.is_empty() {
+            let added = self.shared.table.add(batches).execute().await;
+            added.map_err(IndexError::table("take new rows"))?;
+        }
+        for files in files.chunks(IN_LIST_MAX) {
+            self.delete(&predicate::superseded(files, revision)).await?;
+        }
+        self.flush(&mut writing).await
+    }
+
+    /// Deletes all rows of these files. Durable on return.
+    pub async fn remove(&self, files: &[u64]) -> Result<(), IndexError> {
+        let mut writing = self.write_lock().await;
+        for files in files.chunks(IN_LIST_MAX) {
+            self.delete(&predicate::files(files)).await?;
+        }
+        self.flush(&mut writing).await
+    }
+
+    /// Deletes the rows of these revisions of these files. Durable on return.
+    pub async fn purge(&self, victims: &[(u64, u64)]) -> Result<(), IndexError> {
+        let mut by_revision: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for (file, revision) in victims {
+            by_revision.entry(*revision).or_default().push(*file);
+        }
+        let mut writing = self.write_lock().await;
+        for (revision, files) in by_revision {
+            for files in files.chunks(IN_LIST_MAX) {
+                self.delete(&predicate::revision(files, revision)).await?;
+            }
+        }
+        self.flush(&mut writing).await
+    }
+
+    /// Gives files another path: their rows keep all else. Durable on return.
+    pub async fn relocate(&self, moves: &[Relocation]) -> Result<(), IndexError> {
+        let mut writing = self.write_lock().await;
+        for moves in moves.chunks(MOVES_MAX) {
+            let files: Vec<String> = moves.iter().map(|m| m.file.to_string()).collect();
+            self.shared
+                .table
+                .update()
+                .only_if(format!("{} IN ({})", c::FILE, files.join(", ")))
+                .column(c::PATH, by_file(moves, c::PATH, |m| &m.path))
+                .column(c::FOLDER, by_file(moves, c::FOLDER, |m| &m.folder))
+                .execute()
+                .await
+                .map_err(IndexError::table("take new paths"))?;
+        }
+        self.flush(&mut writing).await
+    }
+
+    /// The rows of one revision of a file, by ordinal, vectors included.
+    pub async fn rows_of(&self, file: u64, revision: u64) -> Result<Vec<Row>, IndexError> {
+        let mut wanted: Vec<&str> = c::HIT.to_vec();
+        if self.shared.space.is_some() {
+            wanted.push(c::PASSAGE);
+        }
+        let query = self.shared.table.query();
+        let mut batches = query
+            .only_if_expr(predicate::revision(&[file], revision))
+            .select(Select::columns(&wanted))
+            .execute()
+            .await
+            .map_err(IndexError::table("read the rows of a file"))?;
+        let mut rows = Vec::new();
+        while let Some(batch) = batches
+            .try_next()
+            .await
+            .map_err(IndexError::table("read the rows of a file"))?
+        {
+            let columns = Columns(&batch);
+            let hits = columns.hits()?;
+            let vectors = if self.shared.space.is_some() {
+                columns.passages()?
+            } else {
+                vec![None; hits.len()]
+            };
+            rows.extend(
+                hits.into_iter()
+                    .zip(vectors)
+                    .map(|(h, v)| columns::row(h, v)),
+            );
+        }
+        rows.sort_by_key(|row| row.ordinal);
+        Ok(rows)
+    }
+
+    /// How many rows each revision of each file has, sorted by file and revision.
+    pub async fn census(&self) -> Result<Vec<Census>, IndexError> {
+        const EMBEDDED: &str = "embedded";
+        let embedded = if self.shared.space.is_some() {
+            format!("CAST({} IS NOT NULL AS INT UNSIGNED)", c::PASSAGE)
+        } else {
+            "CAST(0 AS INT UNSIGNED)".to_owned()
+        };
+        let wanted = [
+            (c::FILE, c::FILE),
+            (c::REVISION, c::REVISION),
+            (EMBEDDED, &embedded),
+        ];
+        let mut batches = self
+            .shared
+            .table
+            .query()
+            .select(Select::dynamic(&wanted))
+            .execute()
+            .await
+            .map_err(IndexError::table("be counted"))?;
+        let mut counts: BTreeMap<(u64, u64), (u32, u32)> = BTreeMap::new();
+        while let Some(batch) = batches
+            .try_next()
+            .await
+            .map_err(IndexError::table("be counted"))?
+        {
+            let columns = Columns(&batch);
+            let files = columns.numbers::<UInt64Type>(c::FILE)?.values();
+            let revisions = columns.numbers::<UInt64Type>(c::REVISION)?.values();
+            let embedded = columns.numbers::<UInt32Type>(EMBEDDED)?.values();
+            for ((file, revision), embedded) in files.iter().zip(revisions).zip(embedded) {
+                let count = counts.entry((*file, *revision)).or_default();
+                count.0 += 1;
+                count.1 += embedded;
+            }
+        }
+        let counts = counts.into_iter();
+        Ok(counts
+            .map(|((file, revision), (rows, passage_rows))| Census {
+                file,
+                revision,
+                rows,
+                passage_rows,
+            })
+            .collect())
+    }
+
+    async fn delete(&self, victims: &lancedb::expr::DfExpr) -> Result<(), IndexError> {
+        let deleted = self.shared.table.delete(Predicate::Expr(victims)).await;
+        let deleted = deleted.map_err(IndexError::table("let old rows go"))?;
+        self.note_deleted(deleted.num_deleted_rows);
+        Ok(())
+    }
+
+    /// The caller's mistakes, before anything is written.
+    fn check(&self, rows: &[Row], revision: u64) -> Result<(), IndexError> {
+        let wrong = |row: &Row, what: String| {
+            Err(IndexError::Invalid(format!(
+                "segment {} of {}: {what}",
+                row.ordinal, row.path
+            )))
+        };
+        for row in rows {
+            if row.revision != revision {
+                return wrong(row, format!("revision {}, not {revision}", row.revision));
+            }
+            let Some(vector) = &row.passage else { continue };
+            match &self.shared.space {
+                None => return wrong(row, "a vector, but no passage model is configured".into()),
+                Some(space) if space.dim != vector.len() => {
+                    return wrong(
+                        row,
+                        format!("a vector of {} numbers, not {}", vector.len(), space.dim),
+                    );
+                }
+                Some(_) if vector.iter().any(|x| !x.is_finite()) => {
+                    return wrong(row, "a vector that holds no finite numbers".into());
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `CASE file WHEN 7 THEN '/a' … ELSE path END`. SQL, because LanceDB's update takes nothing
+/// else; quotes are doubled, and there is no other way out of a string.
+fn by_file(moves: &[Relocation], column: &str, value: impl Fn(&Relocation) -> &str) -> String {
+    let mut sql = format!("CASE {}", c::FILE);
+    for m in moves {
+        let quoted = value(m).replace('\'', "''");
+        // Writing to a String cannot fail.
+        let _ = write!(sql, " WHEN {} THEN '{quoted}'", m.file);
+    }
+    let _ = write!(sql, " ELSE {column} END");
+    sql
+}

@@ -121,7 +121,7 @@ fn meta(document: &Document, names: &[&str]) -> Option<String> {
         names
             .iter()
             .any(|wanted| name.eq_ignore_ascii_case(wanted))
-            .then(|| prose::as_title(&tag.attr("content")?))
+            .then(|| prose::as_claim(&tag.attr("content")?))
             .flatten()
     })
 }
@@ -130,7 +130,7 @@ fn main_text(document: Document) -> Option<(Vec<Block>, Option<String>)> {
     let mut readability = dom_smoothie::Readability::with_document(document, None, None).ok()?;
     let article = readability.parse().ok()?;
     let (main, _) = blocks(&Document::fragment(article.content).root());
-    Some((main, article.byline.as_deref().and_then(prose::as_title)))
+    Some((main, article.byline.as_deref().and_then(prose::as_claim)))
 }
 
 fn write_blocks(blocks: &[Block], writer: &mut Writer<'_>) {

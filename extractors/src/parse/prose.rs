@@ -32,6 +32,20 @@ pub(crate) fn as_title(text: &str) -> Option<String> {
     (!text.is_empty() && text.chars().count() <= TITLE_MAX_CHARS).then_some(text)
 }
 
+/// A document's title or author, if it is one: programs write "untitled" and "anonymous"
+/// where nobody said anything, web pages an address for a name.
+pub(crate) fn as_claim(text: &str) -> Option<String> {
+    let claim = as_title(text)?;
+    let bare = claim
+        .trim_matches(['(', ')', '[', ']', '<', '>', ' '])
+        .to_lowercase();
+    let said = !matches!(
+        bare.as_str(),
+        "" | "untitled" | "anonymous" | "unknown" | "none" | "null" | "author" | "title"
+    );
+    (said && !bare.starts_with("http://") && !bare.starts_with("https://")).then_some(claim)
+}
+
 /// Feeds paragraphs to the packer and passages to the writer.
 struct Flow<'a, 'b> {
     writer: &'a mut Writer<'b>,

@@ -1,0 +1,106 @@
+//! PDFium, through its shared library.
+//!
+//! The library is opened once, before the sandbox closes; documents come from memory or
+//! from the worker's one descriptor, never from a path. PDFium looks for system fonts when
+//! it is first used; that the sandbox denies it does no harm, for text needs none.
+
+use std::fs::File;
+use std::io::{Cursor, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use pdfium_render::prelude::{
+    PdfDocument, PdfDocumentMetadataTagType, PdfRect, Pdfium, PdfiumError, PdfiumInternalError,
+};
+
+use super::{About, Pages, Trouble, WHOLE_MAX_BYTES, whole};
+
+/// PDFium's own state is global, so there is one of it.
+static PDFIUM: OnceLock<Pdfium> = OnceLock::new();
+
+/// Opens the library at `path`.
+pub(super) fn load(path: &Path) -> Result<&'static Pdfium, String> {
+    if let Some(pdfium) = PDFIUM.get() {
+        return Ok(pdfium);
+    }
+    match Pdfium::bind_to_library(path) {
+        Ok(bindings) => Ok(PDFIUM.get_or_init(|| Pdfium::new(bindings))),
+        Err(PdfiumError::PdfiumLibraryBindingsAlreadyInitialized) => PDFIUM
+            .get()
+            .ok_or_else(|| "PDFium is being loaded by another thread".to_owned()),
+        Err(PdfiumError::LoadLibraryError(error)) => {
+            Err(format!("{} cannot be loaded: {error}", path.display()))
+        }
+        Err(error) => Err(format!(
+            "{} is no PDFium that hippo knows: {error}",
+            path.display()
+        )),
+    }
+}
+
+/// A document that PDFium holds.
+pub(super) struct Document<'a> {
+    document: PdfDocument<'a>,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn open(
+        pdfium: &'a Pdfium,
+        file: &'a File,
+        size: u64,
+    ) -> Result<Document<'a>, Trouble> {
+        let read_error =
+            |error: std::io::Error| Trouble::Damaged(format!("it cannot be read: {error}"));
+        let opened = if size <= WHOLE_MAX_BYTES {
+            let bytes = whole(file, size).map_err(read_error)?;
+            pdfium.load_pdf_from_reader(Cursor::new(bytes), None)
+        } else {
+            let mut reader = file;
+            reader.seek(SeekFrom::Start(0)).map_err(read_error)?;
+            pdfium.load_pdf_from_reader(reader, None)
+        };
+        match opened {
+            Ok(document) => Ok(Document { document }),
+            Err(PdfiumError::PdfiumLibraryInternalError(PdfiumInternalError::PasswordError)) => {
+                Err(Trouble::NeedsPassword)
+            }
+            Err(PdfiumError::PdfiumLibraryInternalError(error)) => Err(Trouble::Damaged(
+                match error {
+                    PdfiumInternalError::SecurityError => "its encryption is of an unknown kind",
+                    _ => "it has no readable table of objects",
+                }
+                .to_owned(),
+            )),
+            Err(error) => Err(Trouble::Damaged(error.to_string())),
+        }
+    }
+}
+
+impl Pages for Document<'_> {
+    fn about(&self) -> About {
+        let metadata = self.document.metadata();
+        let tag = |tag| metadata.get(tag).map(|tag| tag.value().to_owned());
+        About {
+            pages: u32::try_from(self.document.pages().len()).unwrap_or(0),
+            title: tag(PdfDocumentMetadataTagType::Title),
+            author: tag(PdfDocumentMetadataTagType::Author),
+        }
+    }
+
+    fn text(&mut self, page: u32) -> Result<String, String> {
+        let index = page
+            .try_into()
+            .map_err(|_| "its number is too large".to_owned())?;
+        let page = self
+            .document
+            .pages()
+            .get(index)
+            .map_err(|_| "PDFium cannot open it".to_owned())?;
+        let text = page
+            .text()
+            .map_err(|_| "PDFium cannot read its text".to_owned())?;
+        // Not `all()`, which leaves out text that begins left of or below the origin, as
+        // it does on pages cut out of larger ones.
+        Ok(text.inside_rect(PdfRect::MAX))
+    }
+}

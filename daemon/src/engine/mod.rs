@@ -1,1 +1,232 @@
-//! (being written)
+//! The engine: what turns a dirty path into rows, and keeps the table in step with the disk.
+//!
+//! [`start`] opens everything in the order in which it may be needed, mends what a crash left
+//! behind ([`recover`]), and sets three tasks going: the loop that decides ([`driver`]), the
+//! only writer ([`commit`]) and the care of the table ([`upkeep`]). [`Handle`] is what the
+//! service sees of it.
+//!
+//! Invariants:
+//! - Work is in the journal before it begins and leaves it after the table is durable.
+//! - No lock is held while a file is read, a vector made or a row written.
+//! - Every channel is bounded; a full one holds back who fills it, never an answer.
+
+mod commit;
+mod cookies;
+mod driver;
+mod embedder;
+mod handle;
+mod job;
+mod recover;
+mod shared;
+mod status;
+mod survey;
+mod upkeep;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hippo_config::{Manifest, Paths, Settings};
+use hippo_index::{IndexError, Options, Space, Store};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::journal::{Journal, JournalError};
+use crate::scan::RulesError;
+use crate::watch::{Hint, WatchError, Watcher};
+use crate::worker::{Pool, PoolConfig};
+
+use driver::Event;
+use embedder::{Embedder, ModelSource};
+pub use handle::Handle;
+use shared::{Parts, Shared};
+
+/// Events waiting for the loop. Only the engine's own tasks send them, a handful each.
+const EVENT_CAPACITY: usize = 1_024;
+
+/// Files read and waiting for the writer. With a batch in its hands as well, it is what a
+/// crash makes hippo read again.
+const COMMIT_CAPACITY: usize = 256;
+
+/// How long the writer may take to finish at shutdown; the journal makes leaving safe.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// What the engine can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The table.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The ignore rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The watcher.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// Not everything became searchable in time.
+    #[error("{pending} files are not searchable yet")]
+    WaitTimedOut {
+        /// How many.
+        pending: u64,
+    },
+    /// The request cannot be met; what to do is in the words.
+    #[error("{0}")]
+    Refused(String),
+    /// A folder of hippo's own.
+    #[error("{path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A bug: a task panicked.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// The engine's tasks; [`Engine::stop`] ends them in the order of the flow.
+pub struct Engine {
+    handle: Handle,
+    driver: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
+}
+
+/// Starts the engine. Must be called within the runtime that is to carry it.
+pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineError> {
+    for dir in [&paths.data_dir, &paths.run_dir] {
+        private_dir(dir)?;
+    }
+    let (embedder, model_problem) = open_model(&paths, &settings);
+    let options = Options {
+        uri: settings.index.uri.clone(),
+        passage: embedder
+            .as_ref()
+            .map(|e| Space { name: e.id().to_owned(), dim: e.dim() }),
+        vector_index_rows: settings.index.vector_index_rows,
+        cache_mib: settings.index.cache_mib,
+    };
+    let journal_path = paths.journal();
+    let journal = shared::blocking(move || Ok(Journal::open(&journal_path)?)).await?;
+    let (store, opened) = Store::open(&paths.table_dir(), options).await?;
+    let space = embedder.as_ref().map_or("", Embedder::id);
+    let generation = format!("{}+{space}", job::extractor_name());
+    recover::recover(&journal, &store, &opened, &generation).await?;
+
+    let (hint_sender, hints) = mpsc::channel(settings.watch.hint_capacity);
+    let (event_sender, events) = mpsc::channel(EVENT_CAPACITY);
+    let (commit_sender, commits) = mpsc::channel(COMMIT_CAPACITY);
+    let watcher = Watcher::start(&settings.watch, &paths.run_dir, hint_sender)?;
+    let pool = Pool::new(PoolConfig::new(
+        &settings.worker,
+        &settings.limits,
+        paths.find_library("pdfium"),
+    ));
+    let shared = Arc::new(Shared::new(Parts {
+        paths,
+        settings: Arc::new(settings),
+        journal,
+        store,
+        pool,
+        watcher,
+        embedder,
+        model_problem,
+        generation,
+        driver: event_sender,
+    }));
+    let handle = Handle::new(Arc::clone(&shared));
+    handle.bring_folders_in_step().await?;
+    shared.refresh();
+
+    let driver =
+        tokio::spawn(driver::run(Arc::clone(&shared), events, hints, commit_sender));
+    let writer = tokio::spawn(commit::run(Arc::clone(&shared), commits));
+    let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared)));
+    handle.watch_cookies();
+    let why = "hippo started".to_owned();
+    let _ = shared.driver.send(Event::Scan { folder: None, why }).await;
+    let _ = shared.driver.send(Event::Depart).await;
+    Ok(Engine { handle, driver, writer, upkeep })
+}
+
+impl Engine {
+    /// What the service sees.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Ends everything downstream, within [`SHUTDOWN_GRACE`]. What is left undone is in the
+    /// journal.
+    pub async fn stop(self) {
+        let shared = self.handle.into_shared();
+        shared.shutdown.send_replace(true);
+        let _ = shared.driver.send(Event::Shutdown).await;
+        let finished = async {
+            let _ = self.driver.await;
+            let _ = self.upkeep.await;
+            // The driver held the writer's channel: it ends after what it holds.
+            let _ = self.writer.await;
+        };
+        let clean = tokio::time::timeout(SHUTDOWN_GRACE, finished).await.is_ok();
+        if let Some(embedder) = &shared.embedder {
+            embedder.close();
+        }
+        shared.pool.shutdown().await;
+        let clean = clean && shared::lock(&shared.paused).is_none();
+        if clean && let Err(error) = shared.journal.set_number(recover::CLEAN, 1) {
+            tracing::error!(%error, "the clean end could not be recorded");
+        }
+        tracing::info!(clean, "stopped");
+    }
+}
+
+/// Finds the configured passage model. Nothing is loaded; a missing one is said, not fatal.
+fn open_model(paths: &Paths, settings: &Settings) -> (Option<Embedder>, Option<String>) {
+    let Some(name) = &settings.models.passage else { return (None, None) };
+    let Some(dir) = paths.find_model(name) else {
+        let looked: Vec<_> =
+            paths.models_dirs().iter().map(|dir| dir.display().to_string()).collect();
+        let reason = format!("{name} is in none of {}", looked.join(", "));
+        return (None, Some(reason));
+    };
+    let manifest = match Manifest::load(&dir) {
+        Ok(manifest) => manifest,
+        Err(error) => return (None, Some(error.to_string())),
+    };
+    let source = ModelSource {
+        runtime: paths.find_library("onnxruntime"),
+        dir,
+        manifest,
+        threads: threads(settings.models.threads),
+        unload_after: Duration::from_secs(settings.models.unload_after_minutes * 60),
+    };
+    match Embedder::start(source) {
+        Ok(embedder) => (Some(embedder), None),
+        Err(error) => (None, Some(format!("no thread for the model: {error}"))),
+    }
+}
+
+/// 0 means one for each core.
+fn threads(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, Into::into),
+        n => n,
+    }
+}
+
+/// Makes a folder of hippo's own, for this user alone.
+fn private_dir(dir: &std::path::Path) -> Result<(), EngineError> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let fail = |source| EngineError::Io { path: dir.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fail)?;
+    let mut rights = std::fs::metadata(dir).map_err(fail)?.permissions();
+    if rights.mode() & 0o077 != 0 {
+        rights.set_mode(0o700);
+        std::fs::set_permissions(dir, rights).map_err(fail)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,370 @@
+//! The only writer: outcomes, moves and departures, in batches.
+//!
+//! A batch of outcomes goes: stat every file again (a file that changed meanwhile is put back)
+//! -> take a revision, durably -> add the new rows and delete the old ones, durably -> say so
+//! in the journal, durably. A crash between any two steps leaves the work in the journal; rows
+//! of a revision that was never acknowledged are found at the next start and removed.
+//!
+//! A full disk pauses the writer with everything it holds, and it goes on by itself.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hippo_index::{IndexError, Relocation, Row};
+use tokio::sync::mpsc;
+
+use super::driver::Event;
+use super::job::{Finished, OutcomeOf, Reading, fact};
+use super::shared::{Shared, blocking, lock};
+use super::EngineError;
+use crate::journal::{Ack, Claim, Verdict, now_ms};
+use crate::service::wire::EventKind;
+
+/// Files in one commit: a version of the table costs some 10 ms whatever its size, so many
+/// files share one; a bound keeps a replay after a crash short.
+const BATCH_FILES: usize = 256;
+
+/// Rows in one commit: 20,000 rows with vectors are some 50 MB on their way to the disk.
+const BATCH_ROWS: usize = 20_000;
+
+/// How long a lonely outcome waits for company. Less than anyone notices, and enough for the
+/// rest of a small batch when a folder of small files is being read.
+const COMPANY_MS: u64 = 15;
+
+/// Moves and departures handled in one go.
+const SWEEP_FILES: usize = 1_000;
+
+/// A failed commit is tried again after this long, then twice as long, up to the maximum.
+const RETRY_MS: u64 = 500;
+/// See [`RETRY_MS`].
+const RETRY_MAX_MS: u64 = 30_000;
+
+/// A file that could not be tried is tried again after this long, doubled with each attempt.
+const LATER_MS: i64 = 1_000;
+/// See [`LATER_MS`].
+const LATER_MAX_MS: i64 = 300_000;
+
+/// What the writer is asked to do.
+pub(super) enum Work {
+    /// A file was read.
+    Finished(Box<Finished>),
+    /// Some files moved: bring their places in the table up to date.
+    Moves,
+    /// Files gone since before this moment leave the table.
+    Departures { until: i64 },
+}
+
+/// Files whose outcome could be recorded, or not yet.
+struct Batch {
+    ready: Vec<(Claim, Box<OutcomeOf>)>,
+    unchanged: Vec<(Claim, crate::scan::DiskFact)>,
+    /// Changed or vanished under the reader: look again.
+    again: Vec<Claim>,
+    later: Vec<(Claim, String)>,
+    guards: Vec<super::shared::ReadingGuard>,
+}
+
+/// Runs until the channel closes. Dropping the last sender ends it after what it holds.
+pub(super) async fn run(shared: Arc<Shared>, mut work: mpsc::Receiver<Work>) {
+    while let Some(first) = work.recv().await {
+        match first {
+            Work::Finished(finished) => {
+                let (batch, then) = gather(*finished, &mut work).await;
+                settle(&shared, batch).await;
+                if let Some(other) = then {
+                    sweep(&shared, other).await;
+                }
+            }
+            other => sweep(&shared, other).await,
+        }
+        shared.refresh();
+    }
+}
+
+/// Takes what is there, and what comes within a moment, up to the bounds.
+async fn gather(first: Finished, work: &mut mpsc::Receiver<Work>) -> (Vec<Finished>, Option<Work>) {
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(COMPANY_MS);
+    let mut rows = rows_in(&first);
+    let mut batch = vec![first];
+    while batch.len() < BATCH_FILES && rows < BATCH_ROWS {
+        match tokio::time::timeout_at(deadline, work.recv()).await {
+            Ok(Some(Work::Finished(finished))) => {
+                rows += rows_in(&finished);
+                batch.push(*finished);
+            }
+            Ok(Some(other)) => return (batch, Some(other)),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    (batch, None)
+}
+
+fn rows_in(finished: &Finished) -> usize {
+    match &finished.reading {
+        Reading::Outcome(outcome) => outcome.rows.len(),
+        _ => 0,
+    }
+}
+
+/// Records a batch, however often it takes: nothing that was read is dropped for a full disk.
+async fn settle(shared: &Arc<Shared>, finished: Vec<Finished>) {
+    let ids: Vec<u64> = finished.iter().map(|f| f.claim.id).collect();
+    let mut batch = match sort(shared, finished).await {
+        Ok(batch) => batch,
+        Err(error) => return give_up(shared, &ids, &error).await,
+    };
+    let mut wait_ms = RETRY_MS;
+    while let Err(error) = commit(shared, &mut batch).await {
+        report_trouble(shared, &error);
+        let mut shutdown = shared.shutdown.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+            _ = shutdown.wait_for(|down| *down) => return,
+        }
+        wait_ms = (wait_ms * 2).min(RETRY_MAX_MS);
+    }
+    *lock(&shared.paused) = None;
+    announce(shared, &batch);
+    let again = batch.again.iter().map(|claim| claim.path.clone()).collect();
+    drop(batch);
+    ended(shared, ids, again).await;
+}
+
+/// The journal itself fails: the claims stay in it, and the next start finds them.
+async fn give_up(shared: &Arc<Shared>, ids: &[u64], error: &EngineError) {
+    tracing::error!(%error, files = ids.len(), "outcomes could not be recorded");
+    ended(shared, ids.to_vec(), Vec::new()).await;
+}
+
+async fn ended(shared: &Arc<Shared>, ids: Vec<u64>, again: Vec<std::path::PathBuf>) {
+    {
+        let mut at_work = lock(&shared.at_work);
+        for id in &ids {
+            at_work.remove(id);
+        }
+    }
+    let _ = shared.driver.send(Event::Committed { ids, again }).await;
+}
+
+fn report_trouble(shared: &Shared, error: &EngineError) {
+    let reason = error.to_string();
+    let mut paused = lock(&shared.paused);
+    if paused.as_ref() != Some(&reason) {
+        tracing::error!(reason, "writing to the table failed; trying again");
+        *paused = Some(reason);
+    }
+}
+
+/// Looks at every file once more and tells apart what can be recorded.
+async fn sort(shared: &Arc<Shared>, finished: Vec<Finished>) -> Result<Batch, EngineError> {
+    let shared = Arc::clone(shared);
+    blocking(move || {
+        let mut batch = Batch {
+            ready: Vec::new(),
+            unchanged: Vec::new(),
+            again: Vec::new(),
+            later: Vec::new(),
+            guards: Vec::new(),
+        };
+        for Finished { mut claim, reading, _guard: guard } in finished {
+            batch.guards.extend(guard);
+            // A move while it was being read changes its place and nothing else.
+            if let Some((path, folder)) = shared.journal.place_of(claim.id)? {
+                claim.path = path;
+                claim.folder = folder;
+            } else {
+                continue;
+            }
+            match reading {
+                Reading::Outcome(outcome) if is_as_read(&claim, &outcome.disk) => {
+                    batch.ready.push((claim, outcome));
+                }
+                Reading::Unchanged(disk) if is_as_read(&claim, &disk) => {
+                    batch.unchanged.push((claim, disk));
+                }
+                Reading::Later(reason) => batch.later.push((claim, reason)),
+                _ => batch.again.push(claim),
+            }
+        }
+        Ok(batch)
+    })
+    .await
+}
+
+/// Whether the path still leads to the very bytes that were read. A rename changes the ctime
+/// alone; so does a change of rights, and neither matters here.
+fn is_as_read(claim: &Claim, read: &crate::scan::DiskFact) -> bool {
+    std::fs::symlink_metadata(&claim.path).is_ok_and(|stat| {
+        let now = fact(claim, &claim.path, &stat);
+        stat.is_file() && (now.ino, now.size, now.mtime_ns) == (read.ino, read.size, read.mtime_ns)
+    })
+}
+
+/// One attempt. What was done stays done: rows are taken out of the batch only with the ack.
+async fn commit(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineError> {
+    put_back(shared, batch).await?;
+    if batch.ready.is_empty() && batch.unchanged.is_empty() {
+        return Ok(());
+    }
+    let writes = batch.ready.iter().any(|(claim, outcome)| {
+        !outcome.rows.is_empty() || claim.revision > 0
+    });
+    let revision = if writes { write(shared, batch).await? } else { 0 };
+    let acks: Vec<Ack> = batch.ready.iter().map(|(claim, o)| ack(claim, o, revision)).collect();
+    let unchanged: Vec<_> =
+        batch.unchanged.iter().map(|(c, disk)| (c.id, c.turn, disk.clone())).collect();
+    let journal = Arc::clone(shared);
+    let orphans = blocking(move || {
+        journal.journal.unchanged(&unchanged, now_ms())?;
+        Ok(journal.journal.acknowledge(&acks, now_ms())?)
+    })
+    .await?;
+    if !orphans.is_empty() {
+        shared.store.remove(&orphans).await?;
+    }
+    Ok(())
+}
+
+/// Adds the rows and deletes those that they replace.
+async fn write(shared: &Arc<Shared>, batch: &Batch) -> Result<u64, EngineError> {
+    let journal = Arc::clone(shared);
+    let revision = blocking(move || Ok(journal.journal.next_revision()?)).await?;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut replaced = Vec::new();
+    for (claim, outcome) in &batch.ready {
+        if claim.revision > 0 {
+            replaced.push(claim.id);
+        }
+        rows.extend(outcome.rows.iter().cloned().map(|row| Row {
+            revision,
+            path: claim.path.to_string_lossy().into_owned(),
+            folder: claim.folder.to_string_lossy().into_owned(),
+            ..row
+        }));
+    }
+    shared.store.commit(rows, &replaced, revision).await?;
+    Ok(revision)
+}
+
+fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {
+    Ack {
+        id: claim.id,
+        turn: claim.turn,
+        disk: outcome.disk.clone(),
+        verdict: outcome.verdict,
+        refusal: outcome.refusal.clone(),
+        revision: if outcome.rows.is_empty() { 0 } else { revision },
+        segments: outcome.rows.len() as u32,
+        placed: claim.path.clone(),
+        content: outcome.content,
+        class: outcome.class.to_owned(),
+        generation: outcome.generation.clone(),
+        kind: outcome.kind.clone(),
+        title: outcome.title.clone(),
+        author: outcome.author.clone(),
+        lang: outcome.lang.clone(),
+        pages: outcome.pages,
+        engine: outcome.engine.clone(),
+        notes: outcome.notes.clone(),
+    }
+}
+
+/// Files that could not be tried, or that changed under the reader, wait again.
+async fn put_back(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineError> {
+    if batch.later.is_empty() && batch.again.is_empty() {
+        return Ok(());
+    }
+    let journal = Arc::clone(shared);
+    let later = std::mem::take(&mut batch.later);
+    let again: Vec<(u64, u64)> = batch.again.iter().map(|c| (c.id, c.turn)).collect();
+    blocking(move || {
+        for (claim, reason) in later {
+            let wait = (LATER_MS << claim.attempts.min(16)).min(LATER_MAX_MS);
+            tracing::warn!(path = %claim.path.display(), reason, "could not be tried, waits");
+            journal.journal.give_back(claim.id, claim.turn, now_ms() + wait, &reason)?;
+        }
+        for (id, turn) in again {
+            journal.journal.give_back(id, turn, 0, "it changed while it was being read")?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn announce(shared: &Shared, batch: &Batch) {
+    shared.refresh();
+    for (claim, outcome) in &batch.ready {
+        match (&outcome.verdict, &outcome.refusal) {
+            (Verdict::Failed, Some((stage, reason))) => {
+                tracing::info!(path = %claim.path.display(), stage, reason, "could not be read");
+                shared.emit(EventKind::Failed, Some(&claim.path), Some(stage), None);
+            }
+            _ => shared.emit(EventKind::Done, Some(&claim.path), None, None),
+        }
+    }
+}
+
+/// Moves and departures, until none is left.
+async fn sweep(shared: &Arc<Shared>, work: Work) {
+    let result = match work {
+        Work::Moves => relocate(shared).await,
+        Work::Departures { until } => depart(shared, until).await,
+        Work::Finished(finished) => {
+            settle(shared, vec![*finished]).await;
+            Ok(())
+        }
+    };
+    if let Err(error) = result {
+        // The journal still lists them; the next scan or start asks again.
+        tracing::error!(%error, "moves or departures could not be written");
+    }
+}
+
+async fn relocate(shared: &Arc<Shared>) -> Result<(), EngineError> {
+    loop {
+        let journal = Arc::clone(shared);
+        let behind = blocking(move || Ok(journal.journal.behind(SWEEP_FILES)?)).await?;
+        if behind.is_empty() {
+            return Ok(());
+        }
+        let moves: Vec<Relocation> = behind
+            .iter()
+            .map(|(file, path, folder)| Relocation {
+                file: *file,
+                path: path.to_string_lossy().into_owned(),
+                folder: folder.to_string_lossy().into_owned(),
+            })
+            .collect();
+        shared.store.relocate(&moves).await?;
+        let journal = Arc::clone(shared);
+        blocking(move || {
+            let placed: Vec<_> = behind.into_iter().map(|(id, path, _)| (id, path)).collect();
+            Ok(journal.journal.placed(&placed)?)
+        })
+        .await?;
+        shared.refresh();
+    }
+}
+
+async fn depart(shared: &Arc<Shared>, until: i64) -> Result<(), EngineError> {
+    loop {
+        let journal = Arc::clone(shared);
+        let gone = blocking(move || Ok(journal.journal.missing(until, SWEEP_FILES)?)).await?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        // A file in work must not be committed after its rows were removed: the same task
+        // does both, and `sort` drops outcomes of files that the journal has forgotten.
+        let with_rows: HashSet<u64> = gone.iter().copied().collect();
+        let ids: Vec<u64> = with_rows.into_iter().collect();
+        shared.store.remove(&ids).await?;
+        let journal = Arc::clone(shared);
+        blocking(move || Ok(journal.journal.forget(&gone)?)).await?;
+    }
+}
+
+/// Whether an error of the table means that the disk is full.
+pub(super) fn is_disk_full(error: &EngineError) -> bool {
+    matches!(error, EngineError::Index(IndexError::DiskFull { .. }))
+}

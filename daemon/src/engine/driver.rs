@@ -1,0 +1,412 @@
+//! The engine's loop: one task, one closed set of events, and every decision in one place.
+//!
+//! ```text
+//! hints ──> survey (of paths)  ─┐
+//! timers ─> scan (of folders)  ─┴─> journal ─> plan ─> jobs ─> commit ─> Committed
+//! ```
+//!
+//! The loop itself never blocks: it starts surveys, scans and jobs and hears of their end.
+//! One survey and one scan run at a time; while one runs, what else is asked for is gathered
+//! and answered by the next. Nothing wakes the loop while there is nothing to do.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::commit::Work;
+use super::shared::{Shared, blocking};
+use super::survey::survey;
+use super::{EngineError, job};
+use crate::journal::{Applied, now_ms};
+use crate::schedule::{Places, plan};
+use crate::scan::is_rules_file;
+use crate::service::wire::EventKind;
+use crate::watch::Hint;
+
+/// The planner's window on the queue, per folder and order: more than there are places.
+const WINDOW: usize = 64;
+
+/// Light files in work at once: enough to keep the workers busy while others are hashed.
+const LIGHT_PLACES: usize = 8;
+
+/// How long a file that vanished stays in the table, out of answers: a move seen in two halves
+/// (its old end first, its new end in another folder's scan) costs no extraction within it.
+const GRACE_MS: i64 = 10_000;
+
+/// Hints answered by one survey; more become the next one's.
+const HINTS_AT_ONCE: usize = 4_096;
+
+/// All that the loop hears of.
+pub(super) enum Event {
+    /// The watcher says that something is dirty.
+    Hint(Hint),
+    /// The survey of the latest hints has ended.
+    Surveyed(Result<Applied, EngineError>),
+    /// The scan of folders has ended.
+    Scanned(Result<Applied, EngineError>),
+    /// A file has been read and handed to commit: its place is free.
+    Read { heavy: bool },
+    /// The writer has recorded these files; those of `again` are to be looked at once more.
+    Committed { ids: Vec<u64>, again: Vec<PathBuf> },
+    /// Something was queued by hand: look at the queue.
+    Queued,
+    /// Scan these folders (all when `None`).
+    Scan { folder: Option<PathBuf>, why: String },
+    /// Answer when all hints and scans asked for before this have been recorded.
+    Barrier(oneshot::Sender<()>),
+    /// Files were marked missing by hand: no grace.
+    Depart,
+    /// End.
+    Shutdown,
+}
+
+/// Someone who waits for surveys and scans that were asked for before.
+struct Waiter {
+    surveys: u64,
+    scans: u64,
+    reply: oneshot::Sender<()>,
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    commits: mpsc::Sender<Work>,
+    jobs: JoinSet<()>,
+    busy: HashSet<u64>,
+    free: Places,
+    hints: Vec<PathBuf>,
+    surveys_begun: u64,
+    surveys_ended: u64,
+    wanted: BTreeSet<PathBuf>,
+    scans_asked: u64,
+    scan_covers: u64,
+    scans_ended: u64,
+    scanning: bool,
+    waiters: Vec<Waiter>,
+    look_again: Option<Instant>,
+    depart_at: Option<Instant>,
+    was_idle: bool,
+}
+
+/// Runs until `Event::Shutdown`. Returns when no job is at work any more.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    mut events: mpsc::Receiver<Event>,
+    mut hints: mpsc::Receiver<Hint>,
+    commits: mpsc::Sender<Work>,
+) {
+    let heavy = shared.pool.size().saturating_sub(1).max(1);
+    let mut driver = Driver {
+        shared,
+        commits,
+        jobs: JoinSet::new(),
+        busy: HashSet::new(),
+        free: Places { light: LIGHT_PLACES, heavy },
+        hints: Vec::new(),
+        surveys_begun: 0,
+        surveys_ended: 0,
+        wanted: BTreeSet::new(),
+        scans_asked: 0,
+        scan_covers: 0,
+        scans_ended: 0,
+        scanning: false,
+        waiters: Vec::new(),
+        look_again: None,
+        depart_at: None,
+        was_idle: false,
+    };
+    loop {
+        let timer = [driver.look_again, driver.depart_at].into_iter().flatten().min();
+        let event = tokio::select! {
+            Some(event) = events.recv() => event,
+            Some(hint) = hints.recv(), if driver.hints.len() < HINTS_AT_ONCE => Event::Hint(hint),
+            () = until(timer) => { driver.timer().await; continue }
+            Some(_) = driver.jobs.join_next() => continue,
+            else => break,
+        };
+        if matches!(event, Event::Shutdown) {
+            break;
+        }
+        driver.handle(event, &mut hints).await;
+    }
+    driver.jobs.shutdown().await;
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Driver {
+    async fn handle(&mut self, event: Event, hints: &mut mpsc::Receiver<Hint>) {
+        match event {
+            Event::Hint(hint) => {
+                self.take_hint(hint);
+                // Both ends of a rename arrive next to each other: look at them together.
+                while self.hints.len() < HINTS_AT_ONCE
+                    && let Ok(hint) = hints.try_recv()
+                {
+                    self.take_hint(hint);
+                }
+            }
+            Event::Surveyed(result) => {
+                self.surveys_ended = self.surveys_begun;
+                self.recorded(result).await;
+            }
+            Event::Scanned(result) => {
+                self.scanning = false;
+                self.scans_ended = self.scan_covers;
+                self.shared.scans_running.store(0, Ordering::Relaxed);
+                self.recorded(result).await;
+                self.shared.emit(EventKind::Scan, None, Some("ended"), None);
+            }
+            Event::Read { heavy: true } => self.free.heavy += 1,
+            Event::Read { heavy: false } => self.free.light += 1,
+            Event::Committed { ids, again } => {
+                for id in ids {
+                    self.busy.remove(&id);
+                }
+                self.hints.extend(again);
+            }
+            Event::Queued => self.shared.refresh(),
+            Event::Scan { folder, why } => self.ask_scan(folder, &why),
+            Event::Barrier(reply) => self.waiters.push(Waiter {
+                surveys: self.surveys_begun + u64::from(!self.hints.is_empty()),
+                scans: self.scans_asked,
+                reply,
+            }),
+            Event::Depart => self.depart_at = Some(Instant::now()),
+            Event::Shutdown => {}
+        }
+        self.begin_survey();
+        self.begin_scan();
+        self.answer_waiters();
+        self.dispatch().await;
+        self.notice_idle();
+    }
+
+    fn take_hint(&mut self, hint: Hint) {
+        match hint {
+            Hint::Path(path) if self.shared.cookies.take(&path) => {}
+            Hint::Path(path) if is_rules_file(&path) => {
+                if let Some(folder) = self.shared.folder_of(&path) {
+                    self.ask_scan(Some(folder.path.clone()), "its ignore rules changed");
+                }
+                self.hints.push(path);
+            }
+            Hint::Path(path) => self.hints.push(path),
+            Hint::Rescan { folder, why } => self.ask_scan(folder, &why),
+        }
+    }
+
+    fn ask_scan(&mut self, folder: Option<PathBuf>, why: &str) {
+        tracing::info!(folder = ?folder, why, "scan asked for");
+        self.scans_asked += 1;
+        match folder {
+            Some(path) => self.wanted.extend(self.shared.folder_of(&path).map(|f| f.path.clone())),
+            None => self.wanted.extend(self.shared.folders().iter().map(|f| f.path.clone())),
+        }
+    }
+
+    /// Looks at the paths that hints named, existing ones first: a moved file is then met at
+    /// its new place before it is missed at its old one.
+    fn begin_survey(&mut self) {
+        if self.hints.is_empty() || self.surveys_begun > self.surveys_ended {
+            return;
+        }
+        self.surveys_begun += 1;
+        let mut paths = std::mem::take(&mut self.hints);
+        paths.sort();
+        paths.dedup();
+        let shared = Arc::clone(&self.shared);
+        let driver = self.shared.driver.clone();
+        tokio::spawn(async move {
+            let result = blocking(move || survey_paths(&shared, paths)).await;
+            let _ = driver.send(Event::Surveyed(result)).await;
+        });
+    }
+
+    fn begin_scan(&mut self) {
+        if self.scanning || self.wanted.is_empty() {
+            // A scan of nothing (the folder has gone) has ended as soon as it is asked for.
+            if !self.scanning {
+                self.scans_ended = self.scans_asked;
+            }
+            return;
+        }
+        self.scanning = true;
+        self.scan_covers = self.scans_asked;
+        self.shared.scans_running.store(1, Ordering::Relaxed);
+        self.shared.emit(EventKind::Scan, None, Some("began"), None);
+        let folders = std::mem::take(&mut self.wanted);
+        let shared = Arc::clone(&self.shared);
+        let driver = self.shared.driver.clone();
+        tokio::spawn(async move {
+            let result = blocking(move || scan_folders(&shared, folders)).await;
+            let _ = driver.send(Event::Scanned(result)).await;
+        });
+    }
+
+    async fn recorded(&mut self, result: Result<Applied, EngineError>) {
+        match result {
+            Ok(applied) => {
+                if applied.moved > 0 {
+                    let _ = self.commits.send(Work::Moves).await;
+                }
+                if applied.missing > 0 {
+                    let grace = Duration::from_millis(GRACE_MS as u64 + 1);
+                    self.depart_at = Some(Instant::now() + grace);
+                }
+            }
+            Err(error) => tracing::error!(%error, "a look at the disk could not be recorded"),
+        }
+        self.shared.refresh();
+    }
+
+    async fn timer(&mut self) {
+        let now = Instant::now();
+        if self.depart_at.is_some_and(|at| at <= now) {
+            self.depart_at = None;
+            if self.scanning {
+                // What is missed here may yet be met there.
+                self.depart_at = Some(now + Duration::from_millis(GRACE_MS as u64));
+            } else {
+                let until = now_ms() - GRACE_MS;
+                let _ = self.commits.send(Work::Departures { until }).await;
+            }
+        }
+        if self.look_again.is_some_and(|at| at <= now) {
+            self.look_again = None;
+            self.dispatch().await;
+        }
+    }
+
+    /// Fills the free places.
+    async fn dispatch(&mut self) {
+        if self.free.light == 0 && self.free.heavy == 0 {
+            return;
+        }
+        if self.shared.fresh().pending <= self.busy.len() as u64 {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let candidates = blocking(move || Ok(shared.journal.candidates(WINDOW)?)).await;
+        let planned = match candidates {
+            Ok(candidates) => plan(&candidates, &self.busy, self.free, now_ms()),
+            Err(error) => {
+                tracing::error!(%error, "the queue could not be read");
+                return;
+            }
+        };
+        self.look_again = planned.look_again_at.map(|at| {
+            Instant::now() + Duration::from_millis((at - now_ms()).max(1) as u64)
+        });
+        self.start(planned.start).await;
+    }
+
+    /// Claims files, durably, and sets their jobs going.
+    async fn start(&mut self, files: Vec<(u64, bool)>) {
+        if files.is_empty() {
+            return;
+        }
+        let ids: Vec<u64> = files.iter().map(|(id, _)| *id).collect();
+        let heavy: HashSet<u64> =
+            files.iter().filter(|(_, heavy)| *heavy).map(|(id, _)| *id).collect();
+        let shared = Arc::clone(&self.shared);
+        let claims = match blocking(move || Ok(shared.journal.claim(&ids)?)).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::error!(%error, "work could not be claimed");
+                return;
+            }
+        };
+        for claim in claims {
+            let heavy = heavy.contains(&claim.id);
+            if heavy {
+                self.free.heavy -= 1;
+            } else {
+                self.free.light -= 1;
+            }
+            self.busy.insert(claim.id);
+            let shared = Arc::clone(&self.shared);
+            let commits = self.commits.clone();
+            self.jobs.spawn(async move {
+                let finished = job::read(&shared, claim).await;
+                // A full channel holds the place: what was read is bounded by it.
+                let _ = commits.send(Work::Finished(Box::new(finished))).await;
+                let _ = shared.driver.send(Event::Read { heavy }).await;
+            });
+        }
+    }
+
+    fn answer_waiters(&mut self) {
+        let (surveys, scans) = (self.surveys_ended, self.scans_ended);
+        for waiter in self.waiters.extract_if(.., |w| w.surveys <= surveys && w.scans <= scans) {
+            let _ = waiter.reply.send(());
+        }
+    }
+
+    fn notice_idle(&mut self) {
+        let idle = self.busy.is_empty()
+            && !self.scanning
+            && self.surveys_begun == self.surveys_ended
+            && self.shared.fresh().pending == 0;
+        if idle && !self.was_idle {
+            self.shared.emit(EventKind::Idle, None, None, None);
+        }
+        self.was_idle = idle;
+    }
+}
+
+/// Looks at each path within its folder: what exists first, then what does not.
+fn survey_paths(shared: &Arc<Shared>, paths: Vec<PathBuf>) -> Result<Applied, EngineError> {
+    let (there, gone): (Vec<_>, Vec<_>) =
+        paths.into_iter().partition(|path| std::fs::symlink_metadata(path).is_ok());
+    let mut total = Applied::default();
+    for path in there.into_iter().chain(gone) {
+        // A folder's own path, or that of its parent, is a reason to look at all of it.
+        let folders: Vec<_> = match shared.folder_of(&path) {
+            Some(folder) => vec![folder],
+            None => shared.folders().into_iter().filter(|f| f.path.starts_with(&path)).collect(),
+        };
+        for folder in folders {
+            let root = if path.starts_with(&folder.path) { &path } else { &folder.path };
+            let applied = survey(shared, &folder, root, true)?;
+            if std::fs::symlink_metadata(root).is_err() {
+                shared.watcher.unwatch_under(root);
+            }
+            total.queued += applied.queued;
+            total.moved += applied.moved;
+            total.missing += applied.missing;
+        }
+    }
+    Ok(total)
+}
+
+fn scan_folders(shared: &Arc<Shared>, paths: BTreeSet<PathBuf>) -> Result<Applied, EngineError> {
+    let mut total = Applied::default();
+    for path in paths {
+        let Some(folder) = shared.folders().into_iter().find(|f| f.path == path) else { continue };
+        let started = std::time::Instant::now();
+        let applied = survey(shared, &folder, &folder.path, false)?;
+        tracing::info!(
+            folder = %path.display(),
+            took_ms = started.elapsed().as_millis() as u64,
+            queued = applied.queued,
+            moved = applied.moved,
+            missing = applied.missing,
+            "scanned"
+        );
+        total.queued += applied.queued;
+        total.moved += applied.moved;
+        total.missing += applied.missing;
+    }
+    Ok(total)
+}

@@ -1,0 +1,417 @@
+//! The work on one file, from its claim to the rows that are ready to be committed.
+//!
+//! open and stat -> refuse by name and size -> hash -> take over what is known of these bytes,
+//! or have the sandboxed worker read them -> make vectors -> hand to commit.
+//!
+//! What it promises: the bytes are read through one descriptor, opened once; the daemon itself
+//! only hashes them; content that was read before is not read again, under whatever name; two
+//! files of the same content that come at once are read once.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use hippo_extractors::{
+    EXTRACTOR_VERSION, Kind, Metadata, Refusal, Segment, format_class, refuse_unread,
+};
+use hippo_index::{Row, segment_id};
+
+use super::EngineError;
+use super::shared::{ReadingGuard, Shared, blocking};
+use crate::journal::{Claim, Donor, Verdict};
+use crate::scan::DiskFact;
+use crate::worker::Outcome;
+
+/// Read at once while hashing: large enough to keep a disk streaming.
+const HASH_CHUNK_BYTES: usize = 1 << 20;
+
+/// A finished reading, on its way to commit.
+pub(super) struct Finished {
+    pub(super) claim: Claim,
+    pub(super) reading: Reading,
+    /// Keeps others of the same content waiting until this is committed.
+    pub(super) _guard: Option<ReadingGuard>,
+}
+
+/// How a reading ended.
+pub(super) enum Reading {
+    /// There is an outcome for the bytes that `disk` describes.
+    Outcome(Box<OutcomeOf>),
+    /// The bytes are those that are committed.
+    Unchanged(DiskFact),
+    /// There is nothing to read at this path any more: look at it again.
+    Vanished,
+    /// It could not be tried (no worker, a journal error); why.
+    Later(String),
+}
+
+/// What is to be recorded of a file.
+pub(super) struct OutcomeOf {
+    pub(super) disk: DiskFact,
+    pub(super) content: Option<[u8; 32]>,
+    pub(super) class: &'static str,
+    pub(super) verdict: Verdict,
+    pub(super) refusal: Option<(String, String)>,
+    pub(super) generation: String,
+    pub(super) kind: String,
+    pub(super) title: Option<String>,
+    pub(super) author: Option<String>,
+    pub(super) lang: Option<String>,
+    pub(super) pages: Option<u32>,
+    pub(super) engine: Option<String>,
+    pub(super) notes: Vec<String>,
+    /// Without revision: commit gives it.
+    pub(super) rows: Vec<Row>,
+}
+
+/// Reads one claimed file.
+pub(super) async fn read(shared: &Arc<Shared>, claim: Claim) -> Finished {
+    let mut guard = None;
+    let reading = match try_read(shared, &claim, &mut guard).await {
+        Ok(reading) => reading,
+        Err(error) => Reading::Later(error.to_string()),
+    };
+    Finished { claim, reading, _guard: guard }
+}
+
+async fn try_read(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    guard: &mut Option<ReadingGuard>,
+) -> Result<Reading, EngineError> {
+    let name = claim.path.file_name().unwrap_or_default();
+    let class = format_class(name);
+    let (file, disk) = match open(claim) {
+        Opened::File(file, disk) => (file, disk),
+        Opened::Vanished => return Ok(Reading::Vanished),
+        Opened::Refused(disk, reason) => {
+            let refusal = Refusal { verdict: failed(), stage: "open".into(), reason };
+            return Ok(refused(shared, disk, None, class, refusal));
+        }
+    };
+    let limits = shared.settings().limits.clone();
+    if let Some(refusal) = refuse_unread(name, disk.size, &limits) {
+        return Ok(refused(shared, disk, None, class, refusal));
+    }
+
+    shared.note(claim.id, &claim.path, "hashing", 0, disk.size);
+    let (file, content) = match hash(file).await {
+        Ok(hashed) => hashed,
+        Err(error) => {
+            let reason = format!("reading it failed: {error}");
+            let refusal = Refusal { verdict: failed(), stage: "read".into(), reason };
+            return Ok(refused(shared, disk, None, class, refusal));
+        }
+    };
+
+    // Others of the same content wait until the first is committed, then take it over.
+    *guard = loop {
+        if let Some(donor) = find_donor(shared, claim.id, content, class).await? {
+            return take_over(shared, claim, disk, content, class, donor).await;
+        }
+        match shared.begin_reading(content, class) {
+            Ok(guard) => break Some(guard),
+            Err(mut other) => {
+                let _ = other.changed().await;
+            }
+        }
+    };
+
+    extract(shared, claim, file, disk, content, class).await
+}
+
+enum Opened {
+    File(File, DiskFact),
+    Vanished,
+    /// It is there and may not be read.
+    Refused(DiskFact, String),
+}
+
+/// Opens a regular file for reading, never through a symlink and never waiting on a pipe.
+fn open(claim: &Claim) -> Opened {
+    let opened = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(&claim.path)
+        .and_then(|file| file.metadata().map(|stat| (file, stat)));
+    match opened {
+        Ok((file, stat)) if stat.is_file() => {
+            let disk = fact(claim, &claim.path, &stat);
+            Opened::File(file, disk)
+        }
+        Ok(_) => Opened::Vanished,
+        Err(error) => match std::fs::symlink_metadata(&claim.path) {
+            Ok(stat) if stat.is_file() => {
+                Opened::Refused(fact(claim, &claim.path, &stat), describe_open(&error))
+            }
+            _ => Opened::Vanished,
+        },
+    }
+}
+
+fn describe_open(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        "you may not read it: give yourself the right (chmod u+r), hippo notices by itself".into()
+    } else {
+        format!("it could not be opened: {error}")
+    }
+}
+
+/// The identity of an open file. The file system's was found by the scan.
+pub(super) fn fact(claim: &Claim, path: &Path, stat: &std::fs::Metadata) -> DiskFact {
+    DiskFact {
+        path: path.to_owned(),
+        fsid: claim.fsid,
+        ino: stat.ino(),
+        size: stat.len(),
+        mtime_ns: stat.mtime() * 1_000_000_000 + stat.mtime_nsec(),
+        ctime_ns: stat.ctime() * 1_000_000_000 + stat.ctime_nsec(),
+    }
+}
+
+async fn hash(mut file: File) -> std::io::Result<(File, [u8; 32])> {
+    let hashed = tokio::task::spawn_blocking(move || {
+        use std::io::Seek;
+        let mut hasher = blake3::Hasher::new();
+        let mut chunk = vec![0; HASH_CHUNK_BYTES.min(file.metadata()?.len() as usize + 1)];
+        loop {
+            match file.read(&mut chunk)? {
+                0 => break,
+                n => hasher.update(&chunk[..n]),
+            };
+        }
+        file.rewind()?;
+        Ok((file, *hasher.finalize().as_bytes()))
+    });
+    hashed.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+}
+
+async fn find_donor(
+    shared: &Arc<Shared>,
+    id: u64,
+    content: [u8; 32],
+    class: &'static str,
+) -> Result<Option<Donor>, EngineError> {
+    let shared = Arc::clone(shared);
+    let extractor = extractor_name();
+    blocking(move || Ok(shared.journal.donor(id, &content, class, &extractor)?)).await
+}
+
+/// The extractors' part of a generation.
+pub(super) fn extractor_name() -> String {
+    format!("x{EXTRACTOR_VERSION}")
+}
+
+/// These bytes were read before: the outcome is the same, vectors are added where they lack.
+async fn take_over(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    disk: DiskFact,
+    content: [u8; 32],
+    class: &'static str,
+    donor: Donor,
+) -> Result<Reading, EngineError> {
+    let complete = donor.generation == shared.generation || donor.revision == 0;
+    if donor.id == claim.id && complete {
+        return Ok(Reading::Unchanged(disk));
+    }
+    let mut rows = match donor.revision {
+        0 => Vec::new(),
+        revision => shared.store.rows_of(donor.id, revision).await?,
+    };
+    for row in &mut rows {
+        place(row, claim, &disk);
+        row.title.clone_from(&donor.title);
+        row.generation.clone_from(&shared.generation);
+    }
+    let generation = embed(shared, claim, &mut rows).await;
+    Ok(Reading::Outcome(Box::new(OutcomeOf {
+        disk,
+        content: Some(content),
+        class,
+        verdict: donor.verdict,
+        refusal: donor.refusal,
+        generation,
+        kind: donor.kind,
+        title: donor.title,
+        author: donor.author,
+        lang: donor.lang,
+        pages: donor.pages,
+        engine: donor.engine,
+        notes: donor.notes,
+        rows,
+    })))
+}
+
+/// Has the worker read the bytes.
+async fn extract(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    file: File,
+    disk: DiskFact,
+    content: [u8; 32],
+    class: &'static str,
+) -> Result<Reading, EngineError> {
+    let name = claim.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let progress = |p: crate::worker::Progress| {
+        shared.note(claim.id, &claim.path, &p.stage, p.done, p.total);
+    };
+    let refusal = match shared.pool.extract(file, name, disk.size, progress).await {
+        Outcome::Done(metadata, segments) => {
+            return Ok(done(shared, claim, disk, content, class, metadata, segments).await);
+        }
+        Outcome::Refused(refusal) => refusal,
+        Outcome::Died { reason, stage } => Refusal { verdict: failed(), stage, reason },
+        Outcome::Unavailable { reason } => return Ok(Reading::Later(reason)),
+    };
+    Ok(refused(shared, disk, Some(content), class, refusal))
+}
+
+async fn done(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    disk: DiskFact,
+    content: [u8; 32],
+    class: &'static str,
+    metadata: Metadata,
+    segments: Vec<Segment>,
+) -> Reading {
+    let mut rows: Vec<Row> = segments
+        .into_iter()
+        .map(|segment| row_of(shared, claim, &disk, &content, &metadata, segment))
+        .collect();
+    let generation = embed(shared, claim, &mut rows).await;
+    Reading::Outcome(Box::new(OutcomeOf {
+        disk,
+        content: Some(content),
+        class,
+        verdict: Verdict::Done,
+        refusal: None,
+        generation,
+        kind: metadata.kind.as_str().to_owned(),
+        title: metadata.title,
+        author: metadata.author,
+        lang: metadata.lang,
+        pages: metadata.pages,
+        engine: Some(metadata.engine),
+        notes: metadata.notes,
+        rows,
+    }))
+}
+
+fn row_of(
+    shared: &Shared,
+    claim: &Claim,
+    disk: &DiskFact,
+    content: &[u8; 32],
+    metadata: &Metadata,
+    segment: Segment,
+) -> Row {
+    let mut row = Row {
+        id: segment_id(content, EXTRACTOR_VERSION, segment.ordinal),
+        file: 0,
+        revision: 0,
+        path: String::new(),
+        folder: String::new(),
+        kind: metadata.kind.as_str().to_owned(),
+        title: metadata.title.clone(),
+        lang: segment.lang.or_else(|| metadata.lang.clone()),
+        mime: metadata.mime.clone(),
+        mtime_ms: 0,
+        ordinal: segment.ordinal,
+        page: segment.page,
+        t0_ms: segment.t0_ms,
+        t1_ms: segment.t1_ms,
+        source: segment.source.as_str().to_owned(),
+        text: segment.text,
+        passage: None,
+        generation: shared.generation.clone(),
+    };
+    place(&mut row, claim, disk);
+    row
+}
+
+/// Says whose row it is and where that file is.
+fn place(row: &mut Row, claim: &Claim, disk: &DiskFact) {
+    row.file = claim.id;
+    row.path = claim.path.to_string_lossy().into_owned();
+    row.folder = claim.folder.to_string_lossy().into_owned();
+    row.mtime_ms = disk.mtime_ns / 1_000_000;
+}
+
+/// Adds the passage vectors that lack, and returns the generation that the rows then have:
+/// without the model they are whole for the words leg, and are completed when it is there.
+async fn embed(shared: &Arc<Shared>, claim: &Claim, rows: &mut [Row]) -> String {
+    let Some(embedder) = &shared.embedder else { return shared.generation.clone() };
+    // Vectors of another generation may be of another space.
+    let lacking: Vec<usize> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| !row.text.trim().is_empty())
+        .map(|(index, _)| index)
+        .collect();
+    shared.note(claim.id, &claim.path, "embedding", 0, lacking.len() as u64);
+    let texts = lacking.iter().map(|&index| rows[index].text.clone()).collect();
+    match embedder.passages(texts).await {
+        Ok(vectors) => {
+            for (index, vector) in lacking.into_iter().zip(vectors) {
+                rows[index].passage = Some(vector);
+            }
+            shared.generation.clone()
+        }
+        Err(reason) => {
+            tracing::debug!(path = %claim.path.display(), reason, "committed without vectors");
+            let generation = format!("{}+", extractor_name());
+            for row in rows {
+                row.passage = None;
+                row.generation.clone_from(&generation);
+            }
+            generation
+        }
+    }
+}
+
+fn failed() -> hippo_extractors::Verdict {
+    hippo_extractors::Verdict::Failed
+}
+
+fn refused(
+    shared: &Shared,
+    disk: DiskFact,
+    content: Option<[u8; 32]>,
+    class: &'static str,
+    refusal: Refusal,
+) -> Reading {
+    Reading::Outcome(Box::new(OutcomeOf {
+        disk,
+        content,
+        class,
+        verdict: match refusal.verdict {
+            hippo_extractors::Verdict::Failed => Verdict::Failed,
+            hippo_extractors::Verdict::Skipped => Verdict::Skipped,
+        },
+        refusal: Some((refusal.stage, refusal.reason)),
+        generation: shared.generation.clone(),
+        kind: class_kind(class).to_owned(),
+        title: None,
+        author: None,
+        lang: None,
+        pages: None,
+        engine: None,
+        notes: Vec::new(),
+        rows: Vec::new(),
+    }))
+}
+
+/// What a refused file would have been, for the counts.
+fn class_kind(class: &str) -> &'static str {
+    match class {
+        "pdf" => Kind::Pdf.as_str(),
+        "image" => Kind::Image.as_str(),
+        "audio" => Kind::Audio.as_str(),
+        "video" => Kind::Video.as_str(),
+        _ => Kind::Text.as_str(),
+    }
+}

@@ -1,0 +1,328 @@
+//! `status`, `folders` and `why`: what the journal, the table and the live facts say, put in
+//! the words of the wire.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::EngineError;
+use super::shared::{FolderRuntime, Shared, blocking, lock};
+use crate::journal::{Counts, FileRecord, FolderCounts, FolderRecord, State};
+use crate::scan::RuleVerdict;
+use crate::service::wire;
+use crate::watch::{Coverage, Covered};
+
+/// Failures that `status` names; `hippo why` tells of any other.
+const RECENT_FAILURES: usize = 10;
+
+/// Everything at a glance.
+pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineError> {
+    let counting = Arc::clone(shared);
+    let (counts, records, failures, covered) = blocking(move || {
+        let journal = &counting.journal;
+        Ok((
+            journal.counts()?,
+            journal.folders()?,
+            journal.recent_failures(RECENT_FAILURES)?,
+            journal.covered(&counting.generation)?,
+        ))
+    })
+    .await?;
+    let coverage = shared.watcher.coverage();
+    let table = shared.store.stats().await?;
+    let maintained_at = shared.maintained_at.load(Ordering::Relaxed) as i64;
+    Ok(wire::Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        uptime_s: shared.started.elapsed().as_secs(),
+        socket: shared.paths.socket().display().to_string(),
+        home: shared.paths.data_dir.display().to_string(),
+        state: state(shared, &counts),
+        fresh: wire::Fresh { pending: counts.pending, failed: counts.failed },
+        folders: shared
+            .folders()
+            .iter()
+            .map(|folder| wire_folder(shared, folder, &records, &counts, &coverage))
+            .collect(),
+        counts: wire::Counts {
+            by_state: counts.by_state.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+            by_kind: counts.by_kind.clone(),
+        },
+        segments: counts.segments,
+        at_work: at_work(shared),
+        recent_failures: failures
+            .into_iter()
+            .map(|f| wire::Failure {
+                path: f.path.display().to_string(),
+                stage: f.stage,
+                reason: f.reason,
+            })
+            .collect(),
+        models: wire::Models { passage: passage(shared, covered) },
+        sandbox: sandbox(shared),
+        watch: wire::Watch {
+            watched_dirs: coverage.watched_dirs,
+            polled_dirs: coverage.polled_dirs,
+            notes: coverage.notes,
+        },
+        index: wire::Index {
+            rows: table.rows,
+            unindexed: table.unindexed,
+            bytes: table.bytes,
+            versions: table.versions,
+            last_maintenance: (maintained_at > 0).then(|| moment(maintained_at)),
+        },
+        waits: waits(shared, &counts),
+        memory: wire::Memory { rss_bytes: rss_bytes() },
+    })
+}
+
+/// The watched folders.
+pub(super) async fn folders(shared: &Arc<Shared>) -> Result<Vec<wire::Folder>, EngineError> {
+    let counting = Arc::clone(shared);
+    let (counts, records) =
+        blocking(move || Ok((counting.journal.counts()?, counting.journal.folders()?))).await?;
+    let coverage = shared.watcher.coverage();
+    Ok(shared
+        .folders()
+        .iter()
+        .map(|folder| wire_folder(shared, folder, &records, &counts, &coverage))
+        .collect())
+}
+
+/// The folders of which a part is only polled.
+pub(super) fn polled(shared: &Shared) -> Vec<PathBuf> {
+    let coverage = shared.watcher.coverage();
+    let polled = coverage.folders.into_iter().filter(|f| f.state != Covered::Live);
+    polled.map(|f| f.path).collect()
+}
+
+fn state(shared: &Shared, counts: &Counts) -> wire::State {
+    if lock(&shared.paused).is_some() {
+        wire::State::Paused
+    } else if shared.scans_running.load(Ordering::Relaxed) > 0 {
+        wire::State::Scanning
+    } else if counts.pending > 0 {
+        wire::State::Syncing
+    } else {
+        wire::State::Idle
+    }
+}
+
+fn wire_folder(
+    shared: &Shared,
+    folder: &FolderRuntime,
+    records: &[FolderRecord],
+    counts: &Counts,
+    coverage: &Coverage,
+) -> wire::Folder {
+    let record = records.iter().find(|record| record.id == folder.id);
+    let scanned_at = record.and_then(|record| record.scanned_at);
+    let (state, why) = folder_state(shared, folder, scanned_at, coverage);
+    let none = FolderCounts::default();
+    let files = counts.folders.get(&folder.id).unwrap_or(&none);
+    wire::Folder {
+        path: folder.path.display().to_string(),
+        state,
+        why,
+        files: files.files,
+        done: files.done,
+        pending: files.pending,
+        failed: files.failed,
+        skipped: files.skipped,
+        last_scan: scanned_at.map(moment),
+    }
+}
+
+fn folder_state(
+    shared: &Shared,
+    folder: &FolderRuntime,
+    scanned_at: Option<i64>,
+    coverage: &Coverage,
+) -> (wire::FolderState, Option<String>) {
+    if let Some(why) = lock(&folder.unavailable).clone() {
+        let there = folder.path.exists();
+        let state =
+            if there { wire::FolderState::Unavailable } else { wire::FolderState::Missing };
+        return (state, Some(why));
+    }
+    if scanned_at.is_none() && shared.scans_running.load(Ordering::Relaxed) > 0 {
+        return (wire::FolderState::Scanning, None);
+    }
+    let unreadable = lock(&folder.unreadable).join("; ");
+    let unreadable = (!unreadable.is_empty()).then_some(unreadable);
+    let covered = coverage.folders.iter().find(|c| c.path == folder.path).map(|c| &c.state);
+    match covered {
+        Some(Covered::Polled { why }) => (wire::FolderState::Polled, Some(why.clone())),
+        Some(Covered::Partial { watched, polled, why }) => (
+            wire::FolderState::Polled,
+            Some(format!("{watched} directories are watched, {polled} polled: {why}")),
+        ),
+        Some(Covered::Live) | None => (wire::FolderState::Live, unreadable),
+    }
+}
+
+fn at_work(shared: &Shared) -> Vec<wire::AtWork> {
+    lock(&shared.at_work)
+        .values()
+        .map(|work| wire::AtWork {
+            path: work.path.display().to_string(),
+            stage: work.stage.clone(),
+            done: work.done,
+            total: work.total,
+            seconds: work.since.elapsed().as_secs_f64(),
+        })
+        .collect()
+}
+
+fn passage(shared: &Shared, (covered, total): (u64, u64)) -> wire::ModelStatus {
+    let name = shared.settings().models.passage.clone();
+    let failure = shared.embedder.as_ref().and_then(super::embedder::Embedder::failure);
+    let (state, reason) = match (&name, &shared.embedder, &shared.model_problem, failure) {
+        (None, ..) => ("not configured", None),
+        (_, None, problem, _) => ("absent", problem.clone()),
+        (_, Some(_), _, Some(failure)) => ("failed", Some(failure)),
+        (_, Some(_), _, None) => ("ready", None),
+    };
+    let covered = if state == "ready" { covered } else { 0 };
+    wire::ModelStatus { name, state: state.to_owned(), reason, covered, total }
+}
+
+fn sandbox(shared: &Shared) -> wire::Sandbox {
+    let report = shared.pool.sandbox();
+    wire::Sandbox {
+        landlock: report.landlock.as_str().to_owned(),
+        seccomp: report.seccomp.as_str().to_owned(),
+        rlimits: report.rlimits,
+        missing: report.missing,
+    }
+}
+
+/// What waits, and for what.
+fn waits(shared: &Shared, counts: &Counts) -> Vec<String> {
+    let mut waits = Vec::new();
+    if let Some(reason) = lock(&shared.paused).clone() {
+        waits.push(format!("{} files wait: {reason}", counts.pending));
+    }
+    for folder in shared.folders() {
+        if let Some(why) = lock(&folder.unavailable).clone() {
+            waits.push(format!("{}: {why}", folder.path.display()));
+        }
+    }
+    let model = passage(shared, (0, 0));
+    if let Some(reason) = model.reason {
+        waits.push(format!(
+            "passages wait for the model {}: {reason} (words work meanwhile)",
+            model.name.unwrap_or_default()
+        ));
+    }
+    waits
+}
+
+/// All that is known of one path, and the rule that leaves it out if one does.
+pub(super) async fn why(shared: &Arc<Shared>, path: &Path) -> Result<wire::Why, EngineError> {
+    let looking = Arc::clone(shared);
+    let wanted = path.to_owned();
+    let record = blocking(move || Ok(looking.journal.record(&wanted)?)).await?;
+    let mut why = wire::Why { path: path.display().to_string(), ..wire::Why::default() };
+    match record {
+        Some(record) => describe(&mut why, record),
+        None => explain_absence(shared, path, &mut why),
+    }
+    Ok(why)
+}
+
+fn describe(why: &mut wire::Why, record: FileRecord) {
+    record.state.as_str().clone_into(&mut why.state);
+    why.kind = (!record.kind.is_empty()).then(|| record.kind.clone());
+    why.size = Some(record.size);
+    why.revision = Some(record.revision);
+    why.segments = Some(u64::from(record.segments));
+    why.title.clone_from(&record.title);
+    why.extractor.clone_from(&record.engine);
+    why.generation.clone_from(&record.generation);
+    why.content = record.content.map(|content| blake3::Hash::from(content).to_hex().to_string());
+    why.changed_at = Some(moment(record.changed_at));
+    why.done_at = record.done_at.map(moment);
+    why.attempts = Some(u64::from(record.attempts));
+    why.stage.clone_from(&record.stage);
+    why.reason.clone_from(&record.reason);
+    why.explanation = explanation(&record);
+}
+
+fn explanation(record: &FileRecord) -> String {
+    let reason = record.reason.as_deref().unwrap_or("no reason was recorded");
+    let stage = record.stage.as_deref().unwrap_or("reading");
+    let mut text = match record.state {
+        State::Done if record.segments == 0 => {
+            "It was read, and there is no text in it to be found by.".to_owned()
+        }
+        State::Done => format!(
+            "It is searchable: {} segments{}.",
+            record.segments,
+            record.engine.as_deref().map(|e| format!(", read by {e}")).unwrap_or_default()
+        ),
+        State::Failed => format!(
+            "It could not be read (at: {stage}): {reason}. It is tried again when it changes, or by `hippo retry`."
+        ),
+        State::Skipped => format!("It is left out: {reason}."),
+        State::Missing => {
+            "It is no longer there; what was read from it leaves the index now.".to_owned()
+        }
+        _ if record.attempts > 1 => format!("It waits to be tried again: {reason}."),
+        State::Dirty => "It has changed and waits to be read.".to_owned(),
+        _ => "It is being read at this moment.".to_owned(),
+    };
+    if let Some(notes) = record.notes.as_deref().filter(|_| record.state == State::Done) {
+        text.push_str(&format!(" Note: {}.", notes.replace('\n', "; ")));
+    }
+    text
+}
+
+fn explain_absence(shared: &Shared, path: &Path, why: &mut wire::Why) {
+    let stat = std::fs::symlink_metadata(path);
+    let Some(folder) = shared.folder_of(path) else {
+        "not watched".clone_into(&mut why.state);
+        why.explanation = format!(
+            "It is in no watched folder: `hippo add {}` watches its folder.",
+            path.parent().unwrap_or(path).display()
+        );
+        return;
+    };
+    let is_dir = stat.as_ref().is_ok_and(std::fs::Metadata::is_dir);
+    if let RuleVerdict::Ignored { why: rule, by } = folder.rules.verdict(path, is_dir) {
+        "ignored".clone_into(&mut why.state);
+        why.ignored_by = by.map(|by| by.display().to_string());
+        why.explanation = format!("It is left out: {rule}.");
+        why.reason = Some(rule);
+        return;
+    }
+    let (state, explanation) = match stat {
+        Err(_) => ("not found", "There is no such file."),
+        Ok(stat) if stat.is_dir() => {
+            ("folder", "It is a folder in a watched one: ask about the files in it.")
+        }
+        Ok(stat) if stat.is_symlink() => {
+            ("ignored", "It is a symbolic link: links are not followed, what they lead to is found at its own place.")
+        }
+        Ok(stat) if !stat.is_file() => ("ignored", "It is not a regular file."),
+        Ok(_) => ("pending", "It has not been looked at yet: a scan is on its way."),
+    };
+    state.clone_into(&mut why.state);
+    explanation.clone_into(&mut why.explanation);
+}
+
+/// A moment of the journal's clock, RFC 3339 in the local zone.
+fn moment(ms: i64) -> String {
+    let zone = jiff::tz::TimeZone::system();
+    jiff::Timestamp::from_millisecond(ms)
+        .map(|at| at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+        .unwrap_or_default()
+}
+
+/// Resident memory of this process; 0 where the system does not tell.
+fn rss_bytes() -> u64 {
+    let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else { return 0 };
+    let pages = statm.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}

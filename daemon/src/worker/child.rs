@@ -72,7 +72,7 @@ pub fn serve<E>(
     load: impl FnOnce(Option<PathBuf>) -> E,
     extract: impl Fn(&E, &Task<'_>, &mut dyn Output) -> Result<Metadata, Refusal>,
 ) -> ExitCode {
-    sandbox::humble();
+    sandbox::die_with_daemon();
     match conversation(kernel, load, extract) {
         Ok(code) => code,
         Err(error) => {
@@ -95,6 +95,7 @@ fn conversation<E>(
         return Err(io::Error::other(error).into());
     };
     let engines = load(pdfium_path(&setup));
+    sandbox::be_polite();
     match sandbox::close(kernel, setup.memory_max_mib) {
         Err(unfit) => {
             let reason = unfit.to_string();

@@ -9,11 +9,12 @@
 //! - `protocol`: frames over one Unix socket pair, and the descriptor that travels on it.
 //! - [`child`]: the worker's side, `hippo worker`.
 //! - [`sandbox`], `seccomp`: Landlock, system call filter, limits; the order of closing.
-//! - [`pool`], `process`, `answer`, `death`: the daemon's side.
+//! - [`pool`], `session`, `answer`, `process`, `patience`, `death`: the daemon's side.
 
 mod answer;
 pub mod child;
 mod death;
+mod patience;
 pub mod pool;
 mod process;
 pub mod protocol;

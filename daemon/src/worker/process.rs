@@ -126,6 +126,12 @@ impl Process {
         statm(&self.pid.as_raw_nonzero().to_string())
     }
 
+    /// What it does now. None where the system does not say.
+    pub(super) fn work(&self) -> Option<Work> {
+        let stat = format!("/proc/{}/stat", self.pid.as_raw_nonzero());
+        Work::parse(&std::fs::read_to_string(stat).ok()?)
+    }
+
     /// How it ended, for a worker that closed its connection. One that closed it and
     /// stays is killed.
     pub(super) async fn end(mut self) -> Option<ExitStatus> {
@@ -199,10 +205,55 @@ pub(super) fn statm(process: &str) -> Option<Memory> {
     })
 }
 
+/// What a process is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Work {
+    /// Whether it runs or would if it were let.
+    pub(super) runnable: bool,
+    /// Processor time so far.
+    pub(super) used: Duration,
+}
+
+impl Work {
+    /// `/proc/PID/stat`: the name in brackets may hold anything, so from its end on. The
+    /// state comes first, the times are fields 14 and 15 of proc(5).
+    fn parse(stat: &str) -> Option<Work> {
+        let (_, tail) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = tail.split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+        let used = ticks(14)? + ticks(15)?;
+        let a_second = rustix::param::clock_ticks_per_second().max(1);
+        Some(Work {
+            runnable: *fields.first()? == "R",
+            used: Duration::from_millis(used * 1000 / a_second),
+        })
+    }
+}
+
 /// Reads what is there of a pipe that does not block.
 pub(super) fn drain(pipe: impl AsFd, mut take: impl FnMut(&[u8])) {
     let mut room = [0; 4096];
     while let Ok(n @ 1..) = rustix::io::read(&pipe, &mut room) {
         take(&room[..n]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_read_past_any_name() {
+        let stat = "7 (a) R (b) R 1 7 7 0 -1 0 5 0 0 0 30 20 0 0 39 19 1 0 99";
+        let work = Work::parse(stat).unwrap();
+        let used = Duration::from_millis(50 * 1000 / rustix::param::clock_ticks_per_second());
+        assert_eq!(
+            work,
+            Work {
+                runnable: true,
+                used
+            }
+        );
+        assert_eq!(Work::parse("7 (short) S 1"), None);
     }
 }

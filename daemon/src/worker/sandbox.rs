@@ -117,19 +117,26 @@ const STACK_MAX_BYTES: u64 = 8 * 1024 * 1024;
 const LANDLOCK_NETWORK: i32 = 4;
 const LANDLOCK_SCOPES: i32 = 6;
 
-/// What must happen before anything else in a worker: it dies with the daemon and stays
-/// out of everybody's way. Failure is harmless: end of file on the socket ends it too, and
-/// priority is courtesy.
-pub fn humble() {
+/// The first thing in a worker: it dies with the daemon. Should that fail, end of file on
+/// its connection ends it too, though only between two files.
+pub fn die_with_daemon() {
     #[cfg(target_os = "linux")]
     {
-        let _ =
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-        // SAFETY: ioprio_set takes three integers and touches no memory. 1 is
-        // IOPRIO_WHO_PROCESS, 0 this one, 3 << 13 the idle class.
-        unsafe {
-            libc::syscall(libc::SYS_ioprio_set, 1, 0, 3 << 13);
-        }
+        // Started as /proc/self/exe it would be listed as "exe".
+        let _ = rustix::thread::set_name(c"hippo-worker");
+        let kill = Some(rustix::process::Signal::KILL);
+        let _ = rustix::process::set_parent_process_death_signal(kill);
+    }
+}
+
+/// Out of everybody's way: last for the processor, idle class for the disk. After loading,
+/// so that a busy machine delays files but not the start. A courtesy: failure is harmless.
+pub fn be_polite() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: ioprio_set takes three integers and touches no memory. 1 is
+    // IOPRIO_WHO_PROCESS, 0 this one, 3 << 13 the idle class.
+    unsafe {
+        libc::syscall(libc::SYS_ioprio_set, 1, 0, 3 << 13);
     }
     let _ = rustix::process::setpriority_process(None, 19);
 }

@@ -15,6 +15,7 @@ use tokio::net::unix::pipe;
 
 use super::answer::{Answer, Ending, Step};
 use super::death::{self, Evidence, Tail};
+use super::patience::Patience;
 use super::pool::PoolConfig;
 use super::process::{self, Process, Starter};
 use super::protocol::{
@@ -218,6 +219,7 @@ impl Session {
         self.send(&bytes, Some(file)).await?;
         let mut heard = 0;
         let mut look = Instant::now() + LOOK_EVERY;
+        let mut waiting = Patience::new(answer.alive);
         loop {
             let now = Instant::now();
             while let Some(frame) = self.frames.take()? {
@@ -227,7 +229,10 @@ impl Session {
                     Step::End(ending) => return self.silent(ending),
                 }
             }
-            let patience = answer.patience(stall(config), now);
+            if waiting.alive != answer.alive {
+                waiting.look(answer.alive, None);
+            }
+            let patience = answer.patience(stall(config) + waiting.grace, now);
             let nap = patience.min(look.saturating_duration_since(now));
             tokio::select! {
                 biased;
@@ -240,9 +245,11 @@ impl Session {
                     heard += self.listen()?;
                 }
                 () = tokio::time::sleep(nap) => {
-                    if patience.is_zero() {
+                    let work = self.process.as_ref().and_then(Process::work);
+                    if patience.is_zero() && !waiting.starved(stall(config), work) {
                         return Err(Fault::Stalled);
                     }
+                    waiting.look(answer.alive, work);
                     look = Instant::now() + LOOK_EVERY;
                     self.look(config);
                 }

@@ -208,7 +208,7 @@ fn misbehave(verb: &str, rest: &str, out: &mut dyn Output) {
             let size = rest.parse().unwrap_or(8_usize << 30);
             std::hint::black_box(vec![1_u8; size]);
         }
-        "swell" => swell(),
+        "swell" => swell(out),
         "keep" => std::mem::forget(vec![1_u8; rest.parse().unwrap_or(0)]),
         _ => {}
     }
@@ -222,11 +222,12 @@ fn overflow(depth: u64) -> u64 {
     overflow(room[0] + 1) + room[63]
 }
 
-/// Many small allocations, all in use, until there is no more.
-fn swell() {
+/// Many small allocations, all in use, until there is no more: alive, and growing.
+fn swell(out: &mut dyn Output) {
     let mut all = Vec::new();
     loop {
         all.push(std::hint::black_box(vec![1_u8; 100_000]));
+        out.progress(all.len() as u64, 0, "swell");
     }
 }
 

@@ -124,7 +124,7 @@ pub enum WatchError {
 #[derive(Clone)]
 pub struct Watcher {
     shared: Arc<Shared>,
-    _task: Arc<Running>,
+    task: Arc<Running>,
 }
 
 /// Stops the task with the last clone of its watcher.
@@ -147,7 +147,7 @@ impl Watcher {
         let task = runtime.spawn(task::supervise(shared.clone(), hints));
         Ok(Watcher {
             shared,
-            _task: Arc::new(Running(task)),
+            task: Arc::new(Running(task)),
         })
     }
 
@@ -170,6 +170,13 @@ impl Watcher {
     /// and right: it always asks the kernel.
     pub fn watch_dir(&self, dir: &Path) -> Watched {
         self.shared.with(|state| state.watch_dir(dir))
+    }
+
+    /// Watches the directory of the cookies: who has written a file there and closed
+    /// it gets a hint for it, and that after hints for all that changed before,
+    /// whether it rested or not (but for what is half copied).
+    pub fn watch_cookies(&self, dir: &Path) -> Watched {
+        self.shared.with(|state| state.watch_cookies(dir))
     }
 
     /// Lets go of `dir` and all below it.

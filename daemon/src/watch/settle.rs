@@ -69,6 +69,8 @@ pub(super) struct Dirty {
     rescans: Vec<(Option<PathBuf>, String)>,
     /// One of them stands for all that is dirty.
     lost: bool,
+    /// To be told of after all that was dirty when they came.
+    cookies: Vec<PathBuf>,
 }
 
 struct Entry {
@@ -79,6 +81,8 @@ struct Entry {
     writing: bool,
     /// Somebody writes it from start to end.
     copying: bool,
+    /// A client waits: it is due whether it rests or not.
+    hurried: bool,
 }
 
 struct Recent {
@@ -93,6 +97,8 @@ pub(super) struct Due {
     pub(super) hints: Vec<Hint>,
     /// Due, but open for writing: ask who writes, then [`Dirty::judged`].
     pub(super) writing: Vec<Arc<Path>>,
+    /// To be told of after all these.
+    pub(super) cookies: Vec<Hint>,
 }
 
 impl Dirty {
@@ -109,6 +115,7 @@ impl Dirty {
             recent: HashMap::new(),
             rescans: Vec::new(),
             lost: false,
+            cookies: Vec::new(),
         }
     }
 
@@ -117,24 +124,22 @@ impl Dirty {
         if self.lost {
             return; // The walk to come sees it.
         }
+        let due = match touch {
+            Touch::Now => now,
+            Touch::Closed => self.floor(path, now, now + CLOSE_GRACE),
+            Touch::Writing | Touch::Settle | Touch::Gone => {
+                self.floor(path, now, now + self.settle)
+            }
+        };
         if let Some(entry) = self.entries.get_mut(path) {
             entry.last = now;
-            match touch {
-                Touch::Writing => entry.writing = true,
-                Touch::Closed | Touch::Now | Touch::Gone => {
-                    entry.writing = false;
-                    entry.copying = false;
-                }
-                Touch::Settle => {}
+            entry.writing = touch == Touch::Writing || (entry.writing && touch == Touch::Settle);
+            entry.copying &= entry.writing;
+            // Never later, lest a file that is saved without end is never due. What
+            // is due too early is put off when it falls due.
+            if matches!(touch, Touch::Now | Touch::Closed) {
+                self.reschedule(path, due, touch == Touch::Now);
             }
-            let due = match touch {
-                Touch::Closed => self.floor(path, now, now + CLOSE_GRACE),
-                Touch::Now => now,
-                // What is due too early is put off when it falls due.
-                Touch::Writing | Touch::Settle | Touch::Gone => return,
-            };
-            let keep_order = touch == Touch::Closed;
-            self.reschedule(path, due, keep_order);
             return;
         }
         if self.entries.len() >= self.capacity {
@@ -142,13 +147,6 @@ impl Dirty {
             self.lost(&why);
             return;
         }
-        let due = match touch {
-            Touch::Writing | Touch::Settle | Touch::Gone => {
-                self.floor(path, now, now + self.settle)
-            }
-            Touch::Closed => self.floor(path, now, now + CLOSE_GRACE),
-            Touch::Now => now,
-        };
         let entry = Entry {
             first: now,
             last: now,
@@ -156,6 +154,7 @@ impl Dirty {
             seq: self.next_seq,
             writing: touch == Touch::Writing,
             copying: false,
+            hurried: false,
         };
         self.next_seq += 1;
         let path: Arc<Path> = path.into();
@@ -189,7 +188,7 @@ impl Dirty {
 
     /// Whether a rescan waits to be told of.
     pub(super) fn urgent(&self) -> bool {
-        !self.rescans.is_empty()
+        !self.rescans.is_empty() || !self.cookies.is_empty()
     }
 
     /// Takes what fell due.
@@ -210,7 +209,9 @@ impl Dirty {
                 continue;
             };
             let latest = entry.first + self.max_wait;
-            let rested = if entry.copying {
+            let rested = if entry.hurried {
+                due
+            } else if entry.copying {
                 (entry.last + self.max_wait).min(entry.first + COPY_MAX_WAIT)
             } else if entry.writing {
                 (entry.last + self.settle).min(latest)
@@ -223,24 +224,45 @@ impl Dirty {
             } else if entry.writing && !entry.copying {
                 // Asked for anew, should the caller's answer never come.
                 entry.due = now + self.max_wait;
+                entry.hurried = false;
                 self.queue.insert((entry.due, seq));
                 found.writing.push(path);
             } else {
                 found.hints.push(self.tell(&path, now));
             }
         }
+        let told = self.cookies.drain(..).map(Hint::Path);
+        found.cookies.extend(told);
         found
+    }
+
+    /// A client waits for all that came before this: whatever is dirty is due now,
+    /// but for what is known to be half copied, and `cookie` is told of after it.
+    pub(super) fn cookie(&mut self, cookie: &Path, now: Instant) {
+        self.queue.clear();
+        for entry in self.entries.values_mut() {
+            if !entry.copying {
+                entry.hurried = true;
+                entry.due = entry.due.min(now);
+            }
+            self.queue.insert((entry.due, entry.seq));
+        }
+        if self.cookies.len() < self.capacity {
+            self.cookies.push(cookie.to_owned());
+        }
     }
 
     /// The answer for a path of [`Due::writing`]: is it being copied? If not, it is due.
     pub(super) fn judged(&mut self, path: &Path, copying: bool, now: Instant) -> Option<Hint> {
         let entry = self.entries.get_mut(path)?;
-        if copying && entry.writing {
-            entry.copying = true;
-            return None;
-        }
         if !entry.writing {
             return None; // Closed meanwhile: it has its own time.
+        }
+        if copying {
+            entry.copying = true;
+            let stalled = entry.last + self.max_wait;
+            self.reschedule(path, stalled, false);
+            return None;
         }
         let path: Arc<Path> = path.into();
         Some(self.tell(&path, now))
@@ -249,12 +271,6 @@ impl Dirty {
     /// Forgets what is dirty below `dir`.
     pub(super) fn forget_under(&mut self, dir: &Path) {
         self.clear(|path| path.starts_with(dir));
-    }
-
-    /// How many paths are dirty.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
     }
 
     fn clear(&mut self, which: impl Fn(&Path) -> bool) {
@@ -274,18 +290,19 @@ impl Dirty {
         });
     }
 
-    fn reschedule(&mut self, path: &Path, due: Instant, keep_order: bool) {
+    /// Makes `path` due at `due` at the latest; `behind` puts it behind all others.
+    fn reschedule(&mut self, path: &Path, due: Instant, behind: bool) {
         let Some(entry) = self.entries.get_mut(path) else {
             return;
         };
         self.queue.remove(&(entry.due, entry.seq));
-        if !keep_order && let Some(path) = self.by_seq.remove(&entry.seq) {
+        if behind && let Some(path) = self.by_seq.remove(&entry.seq) {
             entry.seq = self.next_seq;
             self.next_seq += 1;
             self.by_seq.insert(entry.seq, path);
         }
-        entry.due = due;
-        self.queue.insert((due, entry.seq));
+        entry.due = entry.due.min(due);
+        self.queue.insert((entry.due, entry.seq));
     }
 
     /// `due`, put off for a path that was told of just before.
@@ -316,3 +333,7 @@ impl Dirty {
         Hint::Path(path.to_path_buf())
     }
 }
+
+#[cfg(test)]
+#[path = "settle_tests.rs"]
+mod tests;

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) kernel: Kernel,
     pub(super) dirty: Dirty,
     roots: BTreeMap<PathBuf, Root>,
+    /// Where clients write files to learn that all before was told of.
+    cookies: Option<PathBuf>,
     polled: Polled,
     poll_every: Duration,
     poll_at: Option<Instant>,
@@ -36,6 +38,8 @@ pub(super) struct State {
     max_watches: u64,
     /// The last rename's old name, which the new one may follow.
     moved_from: Option<(u32, PathBuf)>,
+    #[cfg(test)]
+    broken: bool,
 }
 
 /// A watched folder, and where its file system and those below it were last seen.
@@ -50,6 +54,7 @@ impl State {
             kernel,
             dirty: Dirty::new(settings),
             roots: BTreeMap::new(),
+            cookies: None,
             polled: Polled::default(),
             poll_every: Duration::from_secs(settings.poll_seconds.max(1)),
             poll_at: None,
@@ -57,6 +62,8 @@ impl State {
             rescan_at: now + jittered(rescan_every),
             max_watches: settings.max_watches.unwrap_or(u64::MAX),
             moved_from: None,
+            #[cfg(test)]
+            broken: false,
         }
     }
 
@@ -66,6 +73,9 @@ impl State {
         self.moved_from = None;
         for root in self.roots.keys().cloned().collect::<Vec<_>>() {
             self.arm(&root);
+        }
+        if let Some(dir) = self.cookies.clone() {
+            self.watch_cookies(&dir);
         }
         self.dirty.lost(why);
     }
@@ -124,6 +134,19 @@ impl State {
     }
 
     pub(super) fn watch_dir(&mut self, dir: &Path) -> Watched {
+        self.watch(dir, self.max_watches)
+    }
+
+    /// Directories watched within folders.
+    fn watched(&self) -> u64 {
+        let own = self
+            .cookies
+            .as_ref()
+            .is_some_and(|dir| self.kernel.holds(dir));
+        self.kernel.within() - u64::from(own)
+    }
+
+    fn watch(&mut self, dir: &Path, max_watches: u64) -> Watched {
         match kind_of(dir) {
             Ok(kind) => {
                 if let Some(why) = kind.why_polled() {
@@ -133,7 +156,7 @@ impl State {
             }
             Err(error) => return Watched::Unsupported(format!("it cannot be looked at: {error}")),
         }
-        if self.kernel.within() >= self.max_watches && !self.kernel.holds(dir) {
+        if self.watched() >= max_watches && !self.kernel.holds(dir) {
             self.poll(dir, EXHAUSTED);
             return Watched::Exhausted;
         }
@@ -159,6 +182,11 @@ impl State {
                 Watched::Unsupported(why)
             }
         }
+    }
+
+    pub(super) fn watch_cookies(&mut self, dir: &Path) -> Watched {
+        self.cookies = Some(dir.to_owned());
+        self.watch(dir, u64::MAX)
     }
 
     pub(super) fn unwatch_under(&mut self, dir: &Path) {
@@ -209,7 +237,7 @@ impl State {
             });
         }
         Coverage {
-            watched_dirs: self.kernel.within(),
+            watched_dirs: self.watched(),
             polled_dirs: self.polled.len(),
             folders,
             notes,
@@ -218,6 +246,8 @@ impl State {
 
     /// What is to be done now: looks at the clock, takes what is due.
     pub(super) fn turn(&mut self, now: Instant) -> Due {
+        #[cfg(test)]
+        assert!(!std::mem::take(&mut self.broken), "broken on purpose");
         if now >= self.rescan_at {
             self.rescan_at = now + jittered(self.rescan_every);
             self.dirty.ask(None, "the regular look at everything");
@@ -270,7 +300,11 @@ impl State {
         if !seen.purpose.within {
             return;
         }
-        if seen.name.is_none() {
+        if self.cookies.as_ref() == Some(&seen.dir) {
+            if seen.what == What::Closed && seen.name.is_some() {
+                self.dirty.cookie(&path, now);
+            }
+        } else if seen.name.is_none() {
             self.directory_itself(seen, &path, now);
         } else {
             self.entry(seen, &path, now);
@@ -396,6 +430,20 @@ impl State {
                 self.polled.remove_under(&place);
             }
         }
+    }
+}
+
+/// What tests cannot wait for.
+#[cfg(test)]
+impl State {
+    /// Makes the task panic when it looks at its deadlines.
+    pub(super) fn break_off(&mut self) {
+        self.broken = true;
+    }
+
+    /// Makes the regular look fall due.
+    pub(super) fn an_hour_passes(&mut self) {
+        self.rescan_at = Instant::now();
     }
 }
 

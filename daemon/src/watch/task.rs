@@ -138,7 +138,11 @@ async fn run(shared: Arc<Shared>, hints: Sender<Hint>) -> io::Result<()> {
 /// Takes what is due; files that are due though nobody closed them only if they
 /// are not being copied.
 async fn gather(shared: &Shared) -> Vec<Hint> {
-    let Due { mut hints, writing } = shared.lock().turn(Instant::now());
+    let Due {
+        mut hints,
+        writing,
+        cookies,
+    } = shared.lock().turn(Instant::now());
     if !writing.is_empty() {
         let asked = writing.clone();
         // A panic in there means no answer: then all count as logs.
@@ -152,6 +156,7 @@ async fn gather(shared: &Shared) -> Vec<Hint> {
             hints.extend(state.dirty.judged(&path, copying, now));
         }
     }
+    hints.extend(cookies);
     hints
 }
 

@@ -320,7 +320,12 @@ fn a_first_scan_holds_nothing() {
         );
         disk(&format!("/{n:03}"), n, n, 1)
     });
-    reconcile_into(disk, std::iter::empty(), |_| None, |_| told.set(told.get() + 1));
+    reconcile_into(
+        disk,
+        std::iter::empty(),
+        |_| None,
+        |_| told.set(told.get() + 1),
+    );
     assert_eq!(told.get(), 100);
 }
 

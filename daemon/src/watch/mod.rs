@@ -11,6 +11,7 @@
 //! ([`Watcher::watch_dir`]) before it lists the entries: what is made before the
 //! watch is found by the walk, what is made after it by the watch.
 
+mod coverage;
 mod event;
 #[cfg(target_os = "macos")]
 #[path = "fsevents.rs"]
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use hippo_config::WatchSettings;
 use tokio::task::JoinHandle;
 
+pub use coverage::{Coverage, Covered, FolderCoverage};
 use task::Shared;
 
 /// What the engine is asked to look at.
@@ -61,49 +63,6 @@ pub enum Watched {
     Unsupported(String),
 }
 
-/// What the watcher covers, for `hippo status`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Directories with a watch of their own.
-    pub watched_dirs: u64,
-    /// Directories that are only looked at every `poll_seconds`.
-    pub polled_dirs: u64,
-    /// Each folder given to [`Watcher::add_root`], in order.
-    pub folders: Vec<FolderCoverage>,
-    /// Plain sentences on what is not covered and what to do about it.
-    pub notes: Vec<String>,
-}
-
-/// How one folder is covered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderCoverage {
-    /// The folder.
-    pub path: PathBuf,
-    /// How.
-    pub state: Covered,
-}
-
-/// How well a folder is covered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Covered {
-    /// Each of its directories is watched.
-    Live,
-    /// None of it is watched.
-    Polled {
-        /// The reason.
-        why: String,
-    },
-    /// Some of it is watched, the rest polled.
-    Partial {
-        /// Directories watched.
-        watched: u64,
-        /// Directories polled.
-        polled: u64,
-        /// The reason.
-        why: String,
-    },
-}
-
 /// Why watching could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -124,6 +83,7 @@ pub enum WatchError {
 #[derive(Clone)]
 pub struct Watcher {
     shared: Arc<Shared>,
+    #[allow(dead_code, reason = "it is there to be dropped")]
     task: Arc<Running>,
 }
 

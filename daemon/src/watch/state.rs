@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use hippo_config::WatchSettings;
 use rustix::io::Errno;
 
+use super::Watched;
 use super::event::{Purpose, Seen, What};
 use super::kernel::Kernel;
 use super::mounts::{Mounted, kind_of, mount_points, mounted};
 use super::polled::Polled;
 use super::settle::{Dirty, Due, Touch};
-use super::{Coverage, Covered, FolderCoverage, Watched};
 
 /// Polled places above which whole folders are walked instead of each place.
 const POLLED_PLACES_MAX: usize = 256;
@@ -27,11 +27,11 @@ const EXHAUSTED: &str = "no watch is left for it: raise fs.inotify.max_user_watc
 pub(super) struct State {
     pub(super) kernel: Kernel,
     pub(super) dirty: Dirty,
-    roots: BTreeMap<PathBuf, Root>,
+    pub(super) roots: BTreeMap<PathBuf, Root>,
     /// Where clients write files to learn that all before was told of.
     cookies: Option<PathBuf>,
-    polled: Polled,
-    poll_every: Duration,
+    pub(super) polled: Polled,
+    pub(super) poll_every: Duration,
     poll_at: Option<Instant>,
     rescan_every: Duration,
     rescan_at: Instant,
@@ -43,7 +43,7 @@ pub(super) struct State {
 }
 
 /// A watched folder, and where its file system and those below it were last seen.
-struct Root {
+pub(super) struct Root {
     mounted: Mounted,
 }
 
@@ -138,7 +138,7 @@ impl State {
     }
 
     /// Directories watched within folders.
-    fn watched(&self) -> u64 {
+    pub(super) fn watched(&self) -> u64 {
         let own = self
             .cookies
             .as_ref()
@@ -193,55 +193,6 @@ impl State {
         self.kernel.remove_under(dir);
         self.polled.remove_under(dir);
         self.dirty.forget_under(dir);
-    }
-
-    pub(super) fn coverage(&self) -> Coverage {
-        let mut notes = Vec::new();
-        let mut folders = Vec::new();
-        for root in self.roots.keys() {
-            let watched = self.kernel.count_under(root);
-            let (polled, why) = self.polled.under(root);
-            let state = match (watched, why) {
-                (0, None) if root.is_dir() => Covered::Partial {
-                    watched,
-                    polled,
-                    why: "it has not been walked yet".to_owned(),
-                },
-                (0, None) => Covered::Polled {
-                    why: "it is not there; its return is watched for".to_owned(),
-                },
-                (0, Some(why)) => Covered::Polled {
-                    why: why.to_string(),
-                },
-                (_, Some(why)) => Covered::Partial {
-                    watched,
-                    polled,
-                    why: why.to_string(),
-                },
-                (_, None) => Covered::Live,
-            };
-            if let Covered::Polled { why } | Covered::Partial { why, .. } = &state {
-                let every = self.poll_every.as_secs();
-                notes.push(match polled {
-                    0 => format!("{}: {why}", root.display()),
-                    _ => format!(
-                        "{}: {polled} of {} folders are looked at every {every} s only: {why}",
-                        root.display(),
-                        polled + watched
-                    ),
-                });
-            }
-            folders.push(FolderCoverage {
-                path: root.clone(),
-                state,
-            });
-        }
-        Coverage {
-            watched_dirs: self.watched(),
-            polled_dirs: self.polled.len(),
-            folders,
-            notes,
-        }
     }
 
     /// What is to be done now: looks at the clock, takes what is due.
@@ -460,7 +411,7 @@ mod tests {
 
     #[test]
     fn the_regular_look_is_spread_by_a_tenth() {
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         for _ in 0..1_000 {
             let next = jittered(hour);
             assert!(next >= hour.mul_f64(0.899) && next <= hour.mul_f64(1.101));

@@ -53,9 +53,8 @@ fn the_walk_is_in_the_order_of_the_sort_key() {
 fn a_directory_is_told_before_it_is_listed() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &["a/old"]);
-    let mut walk = Walk::new(&defaults(dir.path()), dir.path());
     let mut found = Vec::new();
-    while let Some(item) = walk.next() {
+    for item in Walk::new(&defaults(dir.path()), dir.path()) {
         match item.unwrap() {
             // What is made once the watch could be set must be found.
             WalkItem::Dir(path) => std::fs::write(path.join("new"), "x").unwrap(),

@@ -36,6 +36,7 @@ fn config(program: impl Into<PathBuf>) -> PoolConfig {
         memory_max_mib: MEMORY_MIB,
         stall_ms: STALL_MS,
         files_per_worker: 100,
+        idle: Duration::from_secs(30),
         limits: Limits::default(),
         pdfium: None,
     }
@@ -303,6 +304,45 @@ async fn a_swollen_worker_is_replaced() {
     let most = MEMORY_MIB * 1024 * 1024 / 10 * 6;
     scene.read(&format!("bad: keep {most}\n")).await;
     assert_ne!(scene.answer("pid").await, first);
+}
+
+#[tokio::test]
+async fn an_idle_worker_is_let_go_and_the_next_file_gets_another() {
+    let mut config = config(BAD);
+    config.idle = Duration::from_millis(50);
+    let scene = Scene::with(config);
+    for _ in 0..2 {
+        let worker = scene.answer("pid").await;
+        let worker = worker.parse().unwrap();
+        tokio::task::spawn_blocking(move || gone(worker))
+            .await
+            .unwrap();
+    }
+    scene.neighbour_is_read().await;
+}
+
+#[tokio::test]
+async fn files_are_read_side_by_side() {
+    let mut config = config(BAD);
+    config.count = 3;
+    let scene = Scene::with(config);
+    let stalled = scene.write("stall.txt", "bad: stall\n");
+    let stall = || {
+        let file = File::open(&stalled).unwrap();
+        scene.pool.extract(file, "stall.txt".to_owned(), 1, |_| {})
+    };
+    let neighbours = async {
+        for _ in 0..20 {
+            scene.neighbour_is_read().await;
+        }
+        Instant::now()
+    };
+    let (one, two, through) = tokio::join!(stall(), stall(), neighbours);
+    assert!(matches!(one, Outcome::Died { .. }) && matches!(two, Outcome::Died { .. }));
+    assert!(
+        through < Instant::now(),
+        "neighbours waited for the stalled"
+    );
 }
 
 #[tokio::test]

@@ -225,6 +225,7 @@ fn clean_option(label: &mut Option<String>) -> Result<(), String> {
 mod tests {
     use super::*;
     use hippo_extractors::{Kind, Source};
+    use proptest::strategy::Strategy as _;
 
     fn limits() -> Limits {
         Limits {
@@ -380,5 +381,38 @@ mod tests {
             stage: String::new(),
         });
         assert!(check(frames.collect()).is_err());
+    }
+
+    proptest::proptest! {
+        /// Whatever bytes come, however they are cut: a step or a wrong answer, no panic.
+        #[test]
+        fn no_bytes_bring_the_daemon_down(
+            frames in proptest::collection::vec(
+                proptest::prop_oneof![
+                    proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64),
+                    "\\{\"(Started|Progress|Segment|Done|Refused|Panicked)\":\\{\"id\":[0-2](,\"(done|total|stage|segments|message)\":(0|-1|null|\"x\")){0,4}\\}\\}".prop_map(String::into_bytes),
+                ],
+                0..8,
+            ),
+        ) {
+            let limits = limits();
+            let now = Instant::now();
+            let mut answer = Answer::new(1, &limits, now);
+            let mut reader = super::super::protocol::Frames::default();
+            for body in frames {
+                let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
+                bytes.extend_from_slice(&body);
+                let filled = reader.fill(|room| {
+                    room[..bytes.len()].copy_from_slice(&bytes);
+                    Ok(bytes.len())
+                });
+                proptest::prop_assert!(filled.is_ok());
+                while let Ok(Some(frame)) = reader.take::<FromWorker>() {
+                    if answer.take(frame, now).is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
     }
 }

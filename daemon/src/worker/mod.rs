@@ -2,7 +2,7 @@
 //!
 //! A parser of hostile files is assumed to fall sooner or later: to crash, to hang, to
 //! swell, or to be taken over by the file it reads. So it runs in a child process that
-//! holds one read-only descriptor and no rights: [`sandbox`] takes them away and says what
+//! holds one read-only descriptor and no rights, and that can reach nobody but the daemon: [`sandbox`] takes them away and says what
 //! the system could not take. The daemon believes nothing that comes back
 //! ([`answer`](self) checks every frame), and loses one file when a worker dies, never more.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Promises: no more than `count` workers; a dead one costs its file and nothing else; none
 //! serves longer than `files_per_worker` files or with more than half its memory in use;
-//! none stays [`IDLE`] without work; a program that does not start is tried ever more
+//! none stays longer than `idle` without work; a program that does not start is tried ever more
 //! rarely. Dropping the future of [`Pool::extract`] kills its worker.
 
 use std::collections::VecDeque;
@@ -55,6 +55,8 @@ pub struct PoolConfig {
     pub stall_ms: u64,
     /// After so many files a worker is replaced.
     pub files_per_worker: u64,
+    /// After so long without work a worker is let go.
+    pub idle: Duration,
     /// What a file may hold.
     pub limits: Limits,
     /// The PDFium library.
@@ -76,6 +78,7 @@ impl PoolConfig {
             memory_max_mib: settings.memory_max_mib,
             stall_ms: settings.stall_ms,
             files_per_worker: settings.files_per_worker,
+            idle: IDLE,
             limits: limits.clone(),
             pdfium,
         }
@@ -268,21 +271,21 @@ impl Shared {
         idle.workers.push_back((session, Instant::now()));
         if !idle.watched {
             idle.watched = true;
-            tokio::spawn(let_go(Arc::downgrade(shared)));
+            tokio::spawn(let_go(Arc::downgrade(shared), shared.config.idle));
         }
     }
 }
 
-/// Lets workers go that had no work for [`IDLE`]; ends when none is left, so that an idle
+/// Lets workers go that had no work for too long; ends when none is left, so that an idle
 /// daemon has no timer running.
-async fn let_go(shared: Weak<Shared>) {
-    let mut until = Instant::now() + IDLE;
+async fn let_go(shared: Weak<Shared>, idle: Duration) {
+    let mut until = Instant::now() + idle;
     loop {
         tokio::time::sleep_until(until).await;
         let Some(shared) = shared.upgrade() else {
             return;
         };
-        let (gone, next) = lock(&shared.idle).expire(Instant::now());
+        let (gone, next) = lock(&shared.idle).expire(Instant::now(), idle);
         for session in gone {
             session.leave().await;
         }
@@ -296,12 +299,12 @@ async fn let_go(shared: Weak<Shared>) {
 impl Idle {
     /// Takes out who waited long enough, and says when to look again. With nobody left,
     /// nobody looks, until the next worker comes back.
-    fn expire(&mut self, now: Instant) -> (Vec<Session>, Option<Instant>) {
+    fn expire(&mut self, now: Instant, after: Duration) -> (Vec<Session>, Option<Instant>) {
         let mut gone = Vec::new();
         while let Some((session, since)) = self.workers.pop_front() {
-            if now.duration_since(since) < IDLE {
+            if now.duration_since(since) < after {
                 self.workers.push_front((session, since));
-                return (gone, Some(since + IDLE));
+                return (gone, Some(since + after));
             }
             gone.push(session);
         }

@@ -207,6 +207,7 @@ fn one_thread() -> Result<(), Unfit> {
 
 /// Lowers the limits for good (hard limits too).
 fn limit(memory_max_mib: u64, filters: bool) -> io::Result<()> {
+    let memory = memory_max_mib.saturating_mul(1024 * 1024);
     set(Resource::Core, 0)?;
     set(Resource::Fsize, 0)?;
     set(Resource::Nofile, DESCRIPTORS_MAX)?;
@@ -218,10 +219,10 @@ fn limit(memory_max_mib: u64, filters: bool) -> io::Result<()> {
         // The limit counts address space, and what the program and its libraries have
         // mapped by now is theirs: a worker may add `memory_max_mib` to it.
         let mapped = mapped_bytes()?;
-        set(Resource::As, mapped + memory_max_mib * 1024 * 1024)?;
+        set(Resource::As, mapped.saturating_add(memory))?;
     }
     #[cfg(not(target_os = "linux"))]
-    set(Resource::Data, memory_max_mib * 1024 * 1024)?;
+    set(Resource::Data, memory)?;
     // The limit counts all processes of the user, threads included: only where nothing
     // else keeps the worker from starting any.
     if !filters {

@@ -170,7 +170,7 @@ impl Session {
 
     /// Whether it may have another file.
     pub(super) fn fit(&self, config: &PoolConfig) -> bool {
-        let full = config.memory_max_mib * MIB / 100 * FULL_PERCENT;
+        let full = share(config, FULL_PERCENT);
         let swollen = |memory: process::Memory| memory.resident > full;
         self.files < config.files_per_worker && !self.memory().is_some_and(swollen)
     }
@@ -320,7 +320,7 @@ impl Session {
         let Some(memory) = self.memory() else {
             return;
         };
-        let near = config.memory_max_mib * MIB / 100 * NEAR_LIMIT_PERCENT;
+        let near = share(config, NEAR_LIMIT_PERCENT);
         self.near_limit = memory.mapped.saturating_sub(self.base) > near;
     }
 
@@ -348,6 +348,11 @@ impl Session {
             process.end().await;
         }
     }
+}
+
+/// A part of a worker's memory, in bytes.
+fn share(config: &PoolConfig, percent: u64) -> u64 {
+    config.memory_max_mib.saturating_mul(MIB) / 100 * percent
 }
 
 fn stall(config: &PoolConfig) -> Duration {

@@ -13,10 +13,10 @@ use tokenizers::{Tokenizer, TruncationParams};
 
 use super::{InferError, Runtime};
 
-/// Tokens of a batch, padding included: with 384 dimensions and 12 heads of attention
-/// this keeps a run below some 100 MB.
-const BATCH_MAX_TOKENS: usize = 4_096;
-/// Texts of a batch: a query waits for at most one batch, some 0.1 s on two cores.
+/// Tokens of a batch, padding included: about 0.3 s of a small encoder (MiniLM, int8) on
+/// two cores, which is what a query may have to wait for; larger batches are no faster.
+const BATCH_MAX_TOKENS: usize = 2_048;
+/// Texts of a batch: bounds the memory of outputs where texts are short.
 const BATCH_MAX_TEXTS: usize = 32;
 /// Lengths are padded up to a multiple of this: few shapes, little waste.
 const BUCKET_TOKENS: usize = 16;

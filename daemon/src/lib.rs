@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod engine;
 pub mod journal;
+pub mod log;
 pub mod query;
 pub mod scan;
 pub mod schedule;

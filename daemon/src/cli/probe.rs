@@ -1,0 +1,302 @@
+//! What `hippo doctor` looks at on this machine.
+
+use std::path::{Path, PathBuf};
+
+use hippo_config::{Manifest, Paths, Settings};
+use serde::Serialize;
+
+use super::style::{bytes, grouped};
+use crate::watch::mounts::kind_of;
+use crate::worker::{Pool, PoolConfig};
+
+/// Below this a sync may stop for want of space.
+const LOW_SPACE_BYTES: u64 = 2 << 30;
+/// Fewer watches than this are used up by one source tree.
+const FEW_WATCHES: u64 = 65_536;
+
+/// How a thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Level {
+    /// As it should be.
+    Ok,
+    /// It works, but could be better.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+/// One thing looked at.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Finding {
+    /// What it is about.
+    pub(super) about: &'static str,
+    /// How it stands.
+    pub(super) level: Level,
+    /// What was found.
+    pub(super) found: String,
+    /// What to do.
+    pub(super) fix: Option<String>,
+}
+
+pub(super) fn ok(about: &'static str, found: impl Into<String>) -> Finding {
+    Finding {
+        about,
+        level: Level::Ok,
+        found: found.into(),
+        fix: None,
+    }
+}
+
+pub(super) fn warning(
+    about: &'static str,
+    found: impl Into<String>,
+    fix: impl Into<String>,
+) -> Finding {
+    Finding {
+        about,
+        level: Level::Warning,
+        found: found.into(),
+        fix: Some(fix.into()),
+    }
+}
+
+pub(super) fn error(
+    about: &'static str,
+    found: impl Into<String>,
+    fix: impl Into<String>,
+) -> Finding {
+    Finding {
+        about,
+        level: Level::Error,
+        found: found.into(),
+        fix: Some(fix.into()),
+    }
+}
+
+pub(super) fn places(paths: &Paths) -> Vec<Finding> {
+    let all = [
+        ("settings", &paths.config_file),
+        ("data", &paths.data_dir),
+        ("log", &paths.log_dir),
+        ("socket", &paths.socket()),
+    ];
+    let there = |path: &Path| {
+        if path.exists() {
+            ""
+        } else {
+            " (not there yet)"
+        }
+    };
+    let shown = all.map(|(about, path)| ok(about, format!("{}{}", path.display(), there(path))));
+    shown.into()
+}
+
+/// The settings, and everything that is wrong with them.
+pub(super) fn settings(paths: &Paths) -> (Settings, Vec<Finding>) {
+    let file = &paths.config_file;
+    match Settings::load(file) {
+        Ok(settings) => {
+            let what = if file.exists() {
+                "no mistakes"
+            } else {
+                "no file, so the defaults"
+            };
+            (settings, vec![ok("settings", what)])
+        }
+        Err(errors) => {
+            let fix = format!("edit {}", file.display());
+            let all = errors
+                .errors
+                .iter()
+                .map(|e| error("settings", e.to_string(), fix.clone()));
+            (Settings::default(), all.collect())
+        }
+    }
+}
+
+pub(super) fn folders(settings: &Settings) -> Vec<Finding> {
+    if settings.folders.is_empty() {
+        return vec![warning("folders", "none is watched", "`hippo add FOLDER`")];
+    }
+    settings
+        .folders
+        .iter()
+        .map(|folder| one_folder(&folder.path))
+        .collect()
+}
+
+fn one_folder(path: &Path) -> Finding {
+    let shown = path.display();
+    if let Err(e) = std::fs::read_dir(path) {
+        let fix = "mount it or allow reading; `hippo remove` if it is gone for good (what is known of it is kept)";
+        return warning("folders", format!("{shown} cannot be read: {e}"), fix);
+    }
+    match kind_of(path) {
+        Ok(kind) => match kind.why_polled() {
+            None => ok("folders", format!("{shown}: changes are seen at once")),
+            Some(why) => ok(
+                "folders",
+                format!("{shown}: looked at every few seconds, {why}"),
+            ),
+        },
+        Err(e) => warning(
+            "folders",
+            format!("{shown}: {e}"),
+            "look at the folder's file system",
+        ),
+    }
+}
+
+pub(super) fn libraries(paths: &Paths, settings: &Settings) -> Vec<Finding> {
+    let looked: Vec<String> = paths
+        .library_dirs()
+        .iter()
+        .map(|d| d.display().to_string())
+        .collect();
+    let one = |stem: &str, without: &str, package: &str| match paths.find_library(stem) {
+        Some(path) => ok("libraries", format!("{stem}: {}", path.display())),
+        None => warning(
+            "libraries",
+            format!("{stem} is not there: {without}"),
+            format!(
+                "`pip install {package}` somewhere and copy lib{stem}* into one of {} (`make setup` does it)",
+                looked.join(", ")
+            ),
+        ),
+    };
+    let mut found = vec![one(
+        "pdfium",
+        "PDFs are read by a slower, less faithful engine",
+        "pypdfium2",
+    )];
+    let onnx = one("onnxruntime", "models cannot run", "onnxruntime");
+    // Nobody misses a runtime for models that are not configured.
+    if settings.models.passage.is_some() || onnx.level == Level::Ok {
+        found.push(onnx);
+    }
+    found
+}
+
+pub(super) fn models(paths: &Paths, settings: &Settings) -> Vec<Finding> {
+    let Some(name) = &settings.models.passage else {
+        let what = "no passage model is configured: questions are answered by words";
+        return vec![ok("models", what)];
+    };
+    let Some(dir) = paths.find_model(name) else {
+        let looked: Vec<String> = paths
+            .models_dirs()
+            .iter()
+            .map(|d| d.display().to_string())
+            .collect();
+        let fix = format!(
+            "put its folder, with a manifest.toml, into one of {}",
+            looked.join(", ")
+        );
+        return vec![warning("models", format!("{name} is not there"), fix)];
+    };
+    let manifest = match Manifest::load(&dir) {
+        Ok(manifest) => manifest,
+        Err(e) => return vec![error("models", e.to_string(), "mend the manifest")],
+    };
+    let missing: Vec<String> = std::iter::once(&manifest.graph.file)
+        .chain([&manifest.tokenizer])
+        .map(|file| dir.join(file))
+        .filter(|path| !path.is_file())
+        .map(|path| path.display().to_string())
+        .collect();
+    if missing.is_empty() {
+        vec![ok(
+            "models",
+            format!("{name}: {} dimensions, {}", manifest.dim, manifest.licence),
+        )]
+    } else {
+        let what = format!("{name} lacks {}", missing.join(", "));
+        vec![error("models", what, "copy the model's files again")]
+    }
+}
+
+/// Starts one real worker and asks what holds it.
+pub(super) async fn sandbox(paths: &Paths, settings: &Settings) -> Vec<Finding> {
+    let config = PoolConfig {
+        count: 1,
+        ..PoolConfig::new(
+            &settings.worker,
+            &settings.limits,
+            paths.find_library("pdfium"),
+        )
+    };
+    let pool = Pool::new(config);
+    let warmed = pool.warm().await;
+    let report = pool.sandbox();
+    pool.shutdown().await;
+    if let Err(reason) = warmed {
+        return vec![error(
+            "sandbox",
+            format!("the worker does not start: {reason}"),
+            "nothing can be read without it",
+        )];
+    }
+    let what = format!(
+        "a worker starts; Landlock {}, seccomp {}, limits {}",
+        report.landlock.as_str(),
+        report.seccomp.as_str(),
+        if report.rlimits { "set" } else { "missing" }
+    );
+    let mut found = vec![ok("sandbox", what)];
+    let fix = "files are read all the same, with less between a hostile file and you; a newer kernel helps";
+    found.extend(
+        report
+            .missing
+            .into_iter()
+            .map(|lack| warning("sandbox", lack, fix)),
+    );
+    found
+}
+
+pub(super) fn inotify(settings: &Settings) -> Vec<Finding> {
+    let read = |name: &str| -> Option<u64> {
+        let path = PathBuf::from("/proc/sys/fs/inotify").join(name);
+        std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    };
+    // Other systems than Linux have no such limit.
+    let Some(watches) = read("max_user_watches") else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if watches < FEW_WATCHES {
+        let what = format!(
+            "this user may watch {} directories; what is beyond is polled",
+            grouped(watches)
+        );
+        let fix = "echo fs.inotify.max_user_watches=524288 | sudo tee /etc/sysctl.d/60-hippo.conf && sudo sysctl --system";
+        found.push(warning("watches", what, fix));
+    } else {
+        found.push(ok(
+            "watches",
+            format!("this user may watch {} directories", grouped(watches)),
+        ));
+    }
+    if let Some(own) = settings.watch.max_watches {
+        found.push(ok(
+            "watches",
+            format!("watch.max_watches keeps hippo to {}", grouped(own)),
+        ));
+    }
+    found
+}
+
+pub(super) fn space(paths: &Paths) -> Vec<Finding> {
+    // The data folder may not be there yet: what is above it tells the same.
+    let existing = paths.data_dir.ancestors().find(|dir| dir.exists());
+    let Some(stat) = existing.and_then(|dir| rustix::fs::statvfs(dir).ok()) else {
+        return Vec::new();
+    };
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let what = format!("{} free where the index lies", bytes(free));
+    vec![if free < LOW_SPACE_BYTES {
+        warning("disk", what, "free some, or move hippo with HIPPO_HOME")
+    } else {
+        ok("disk", what)
+    }]
+}

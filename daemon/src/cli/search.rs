@@ -1,0 +1,184 @@
+//! `hippo search`: grouped by file, the match in colour, scores dim.
+
+use super::Exit;
+use super::args::Search;
+use super::client::{Client, to_json};
+use super::style::{Style, clock, count, plain, short_path, wrap};
+use crate::query::snippet::{CLOSE, OPEN};
+use crate::service::wire::{Answer, Group, Hit, SearchRequest};
+
+/// Hits shown of one file; the rest is counted.
+const SHOWN_OF_A_FILE: usize = 3;
+/// Before snippets.
+const INDENT: usize = 2;
+
+pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit> {
+    let request = SearchRequest {
+        q: args.question(),
+        limit: args.limit,
+        offset: args.offset,
+        kind: args.kind,
+        within: args.within,
+        before: args.before,
+        after: args.after,
+        lang: args.lang,
+        legs: args.legs,
+        cwd: std::env::current_dir()
+            .ok()
+            .and_then(|dir| dir.to_str().map(str::to_owned)),
+    };
+    if args.json {
+        println!(
+            "{}",
+            client
+                .raw("POST", "/v1/search", Some(to_json(&request)?))
+                .await?
+        );
+        return Ok(Exit::Done);
+    }
+    let answer: Answer = client.post("/v1/search", &request).await?;
+    print!("{}", render(&answer, request.offset, Style::stdout()));
+    Ok(if answer.hits.is_empty() {
+        Exit::NothingFound
+    } else {
+        Exit::Done
+    })
+}
+
+fn render(answer: &Answer, offset: usize, style: Style) -> String {
+    let mut out = String::new();
+    for group in &answer.groups {
+        out.push_str(&heading(group, answer, style));
+        let hits = group.hits.iter().filter_map(|i| answer.hits.get(*i));
+        for hit in hits.take(SHOWN_OF_A_FILE) {
+            out.push_str(&one_hit(hit, style));
+        }
+        let more = group.hits.len().saturating_sub(SHOWN_OF_A_FILE);
+        if more > 0 {
+            let line = format!("{}{} more in this file\n", " ".repeat(INDENT), more);
+            out.push_str(&style.dim(&line));
+        }
+        out.push('\n');
+    }
+    out.push_str(&footer(answer, offset, style));
+    out
+}
+
+fn heading(group: &Group, answer: &Answer, style: Style) -> String {
+    let mut line = style.cyan(&short_path(&group.path));
+    if let Some(title) = &group.title {
+        line.push_str(&format!("  {}", style.bold(&plain(title))));
+    }
+    let also = group
+        .hits
+        .first()
+        .and_then(|i| answer.hits.get(*i))
+        .map_or(0, |hit| hit.also_at.len());
+    if also > 0 {
+        line.push_str(&style.dim(&format!(
+            "  (also at {})",
+            count(also as u64, "other place")
+        )));
+    }
+    line.push('\n');
+    line
+}
+
+fn one_hit(hit: &Hit, style: Style) -> String {
+    let place = match (hit.page, hit.t0_ms) {
+        (_, Some(t0)) => format!("{}  ", clock(t0)),
+        (Some(page), None) => format!("page {page}  "),
+        (None, None) => String::new(),
+    };
+    let mut text: Vec<(char, bool)> = marked(&hit.snippet);
+    let prefix = place.chars().map(|c| (c, false));
+    text.splice(0..0, prefix);
+    let score = format!("{:.2}", hit.score);
+    let lines = match style.width {
+        Some(width) => wrap(&text, width - INDENT - 6),
+        None => vec![text],
+    };
+    let mut out = String::new();
+    for (i, line) in lines.iter().enumerate() {
+        let skip = if i == 0 { place.chars().count() } else { 0 };
+        out.push_str(&" ".repeat(INDENT));
+        out.push_str(
+            &style.green(
+                place
+                    .get(..if i == 0 { place.len() } else { 0 })
+                    .unwrap_or_default(),
+            ),
+        );
+        out.push_str(&painted(&line[skip.min(line.len())..], style));
+        if i + 1 == lines.len() {
+            out.push_str(&style.dim(&format!("  {score}")));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The snippet's characters, and whether each is marked.
+fn marked(snippet: &str) -> Vec<(char, bool)> {
+    let mut out = Vec::with_capacity(snippet.len());
+    let mut rest = snippet;
+    let mut inside = false;
+    while let Some(c) = rest.chars().next() {
+        let marker = if inside { CLOSE } else { OPEN };
+        if let Some(after) = rest.strip_prefix(marker) {
+            inside = !inside;
+            rest = after;
+            continue;
+        }
+        out.extend(plain(&c.to_string()).chars().map(|c| (c, inside)));
+        rest = &rest[c.len_utf8()..];
+    }
+    out
+}
+
+fn painted(line: &[(char, bool)], style: Style) -> String {
+    let runs = line.chunk_by(|a, b| a.1 == b.1);
+    runs.map(|run| {
+        let text: String = run.iter().map(|(c, _)| *c).collect();
+        if run[0].1 { style.mark(&text) } else { text }
+    })
+    .collect()
+}
+
+fn footer(answer: &Answer, offset: usize, style: Style) -> String {
+    let mut parts = Vec::new();
+    let hits = answer.hits.len();
+    if hits == 0 && offset == 0 {
+        parts.push("nothing found".to_owned());
+    } else {
+        let hits = count(hits as u64, "hit");
+        parts.push(format!(
+            "{hits} in {}",
+            count(answer.groups.len() as u64, "file")
+        ));
+    }
+    parts.push(format!("{:.0} ms", answer.took_ms.max(1.0)));
+    if answer.more {
+        parts.push(format!("more with --offset {}", offset + hits));
+    }
+    let mut out = format!("{}\n", style.dim(&parts.join(" · ")));
+    if answer.fresh.pending > 0 {
+        let pending = count(answer.fresh.pending, "file");
+        let verb = if answer.fresh.pending == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        let line = format!("{pending} {verb} not searchable yet: `hippo wait` waits for them\n");
+        out.push_str(&style.yellow(&line));
+    }
+    for missing in &answer.missing_legs {
+        let line = format!(
+            "without the {} leg: {}\n",
+            missing.leg,
+            plain(&missing.reason)
+        );
+        out.push_str(&style.yellow(&line));
+    }
+    out
+}

@@ -98,7 +98,7 @@ pub(super) async fn retry(
     match retried.files {
         0 => println!("nothing to try again: no file there has failed"),
         n => println!(
-            "{} will be tried again; `hippo wait` waits for it",
+            "{} will be tried again; `hippo wait` tells when that is done",
             count(n, "file")
         ),
     }

@@ -3,8 +3,8 @@
 //! Both can be repeated: up when it is up and down when it is down are no errors. What keeps a
 //! daemon from starting is shown here and now, not left in a log.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -84,7 +84,10 @@ enum Start {
 }
 
 fn spawn(log_dir: &Path, said: &Path) -> anyhow::Result<Child> {
-    std::fs::create_dir_all(log_dir)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(log_dir)
         .with_context(|| format!("cannot make {}", log_dir.display()))?;
     let open = |truncate: bool| -> anyhow::Result<File> {
         OpenOptions::new()
@@ -141,8 +144,8 @@ fn last_lines(path: &Path) -> String {
 }
 
 pub(super) async fn down(client: &Client) -> anyhow::Result<Exit> {
-    let stopping: Stopping = match client.post("/v1/shutdown", &serde_json::Map::new()).await {
-        Ok(stopping) => stopping,
+    let stopping: Stopping = match client.raw("POST", "/v1/shutdown", None).await {
+        Ok(text) => serde_json::from_str(&text)?,
         Err(ClientError::NotRunning) => {
             println!("hippo does not run");
             return Ok(Exit::Done);

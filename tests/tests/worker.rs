@@ -2,6 +2,9 @@
 //!
 //! No daemon here: the pool itself, with `bad-worker` in place of `hippo worker`, under the
 //! very sandbox of the real one. Each test ends with an honest file that must be read.
+//!
+//! On Linux, where there is a sandbox to try.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};

@@ -13,6 +13,10 @@
 #![allow(unsafe_code)]
 
 mod host;
+#[cfg(target_os = "linux")]
+mod malice;
+#[cfg(not(target_os = "linux"))]
+#[path = "malice_elsewhere.rs"]
 mod malice;
 
 use std::fs::File;

@@ -159,7 +159,7 @@ impl Walk {
             Err(error) if vanished(error) => return Ok(()),
             Err(error) => return Err(failed(path, error.into())),
         };
-        let place = (stat.st_dev, stat.st_ino);
+        let place = (dev(&stat), stat.st_ino);
         if self.stack.iter().any(|frame| frame.place == place) {
             return Ok(());
         }
@@ -243,7 +243,7 @@ impl Walk {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return None;
         }
-        match self.fsids.get(stat.st_dev, path) {
+        match self.fsids.get(dev(&stat), path) {
             Ok(fsid) => Some(What::File {
                 fsid,
                 stat: facts(&stat),
@@ -352,9 +352,17 @@ fn failed(path: PathBuf, source: io::Error) -> WalkError {
     WalkError { path, source }
 }
 
+/// `st_dev`, whose width and sign differ between systems.
+#[allow(clippy::unnecessary_cast, clippy::cast_lossless)]
+fn dev(stat: &Stat) -> u64 {
+    stat.st_dev as u64
+}
+
 fn facts(stat: &Stat) -> Facts {
     const SECOND: i64 = 1_000_000_000;
     let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(SECOND).saturating_add(nanos);
+    // The nanoseconds' type differs between systems.
+    #[allow(clippy::unnecessary_cast)]
     Facts {
         ino: stat.st_ino,
         size: stat.st_size as u64,

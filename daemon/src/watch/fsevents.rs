@@ -4,6 +4,8 @@
 //! The callback runs on a thread of FSEvents: it puts what it is told into a bounded
 //! list, rings, and returns. The heartbeat of that thread is the system's own: it
 //! says `Rescan` when it dropped events, which comes out as [`What::Overflow`].
+// The interface is that of the other kernel.
+#![allow(clippy::unused_self, clippy::unnecessary_wraps)]
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -189,15 +191,15 @@ fn take(inbox: &mut Inbox, event: notify::Result<Event>) {
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => What::Closed,
             EventKind::Create(CreateKind::Folder) => What::Created,
             EventKind::Create(_) if is_dir => What::Created,
-            EventKind::Create(_) => What::Written,
             // Renames come one end at a time and do not say which.
             EventKind::Modify(ModifyKind::Name(_)) if there.is_ok() => What::MovedTo,
             EventKind::Modify(ModifyKind::Name(_)) => What::MovedFrom,
-            EventKind::Modify(ModifyKind::Metadata(_)) => What::Rights,
-            EventKind::Modify(_) => What::Written,
+            EventKind::Modify(ModifyKind::Metadata(_)) | EventKind::Any | EventKind::Other => {
+                What::Rights
+            }
+            EventKind::Create(_) | EventKind::Modify(_) => What::Written,
             EventKind::Remove(_) => What::Deleted,
             EventKind::Access(_) => continue,
-            EventKind::Any | EventKind::Other => What::Rights,
         };
         inbox.seen.push(made(what, path, is_dir));
     }

@@ -27,3 +27,42 @@ pub(super) fn register<T: Owned>(owner: T, interest: Interest) -> io::Result<Asy
     // as long as the AsyncFd, which holds `owner`, has it registered.
     Ok(unsafe { AsyncFd::register_with_interest(owner, interest) }?)
 }
+
+/// The table of mounts, which Linux lets one wait on.
+#[cfg(target_os = "linux")]
+pub(super) struct Mounts(Option<AsyncFd<File>>);
+
+#[cfg(target_os = "linux")]
+impl Mounts {
+    pub(super) fn open() -> Mounts {
+        let file = File::open("/proc/self/mountinfo").ok();
+        // The kernel tells of changes as priority data (and of an error, always).
+        Mounts(file.and_then(|file| register(file, Interest::PRIORITY).ok()))
+    }
+
+    /// Returns after the table changed; never where it cannot be waited on.
+    pub(super) async fn changed(&self) {
+        if let Some(file) = &self.0
+            && let Ok(mut ready) = file.ready(Interest::PRIORITY).await
+        {
+            ready.clear_ready();
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Elsewhere mounts are noticed by the events on the folders themselves.
+#[cfg(not(target_os = "linux"))]
+pub(super) struct Mounts;
+
+#[cfg(not(target_os = "linux"))]
+impl Mounts {
+    pub(super) fn open() -> Mounts {
+        Mounts
+    }
+
+    pub(super) async fn changed(&self) {
+        std::future::pending::<()>().await;
+    }
+}

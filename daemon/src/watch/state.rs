@@ -252,7 +252,10 @@ impl State {
             return;
         }
         if self.cookies.as_ref() == Some(&seen.dir) {
-            if seen.what == What::Closed && seen.name.is_some() {
+            // Only Linux tells when a file is closed.
+            let written = seen.what == What::Closed
+                || (cfg!(not(target_os = "linux")) && seen.what == What::Written);
+            if written && seen.name.is_some() {
                 self.dirty.cookie(&path, now);
             }
         } else if seen.name.is_none() {

@@ -13,14 +13,13 @@ use std::time::{Duration, Instant};
 
 use hippo_config::WatchSettings;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep_until;
 
 use super::kernel::Kernel;
-use super::ready::register;
+use super::ready::{Mounts, register};
 use super::settle::Due;
 use super::state::State;
 use super::{Hint, writers};
@@ -174,27 +173,4 @@ fn drain(shared: &Shared) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// The table of mounts, which the kernel lets one wait on.
-struct Mounts(Option<AsyncFd<std::fs::File>>);
-
-impl Mounts {
-    fn open() -> Mounts {
-        let file = std::fs::File::open("/proc/self/mountinfo").ok();
-        // The kernel tells of changes as priority data (and of an error, always).
-        let watched = file.and_then(|file| register(file, Interest::PRIORITY).ok());
-        Mounts(watched)
-    }
-
-    /// Returns after the table changed; never where it cannot be waited on.
-    async fn changed(&self) {
-        if let Some(file) = &self.0
-            && let Ok(mut ready) = file.ready(Interest::PRIORITY).await
-        {
-            ready.clear_ready();
-            return;
-        }
-        std::future::pending::<()>().await;
-    }
 }

@@ -84,7 +84,9 @@ pub(crate) fn page(text: &str, writer: &mut Writer<'_>) -> Facts {
 /// escaped HTML).
 pub(crate) fn xml(text: &str, writer: &mut Writer<'_>) -> Facts {
     let mut blocks = Vec::new();
-    for block in stripped(text, false) {
+    for mut block in stripped(text, false) {
+        // Most elements of XML hold a word or two: one a line.
+        block.gap = Gap::Line;
         if block.text.contains('<') && block.text.contains('>') {
             blocks.extend(stripped(&block.text, true));
         } else {
@@ -479,7 +481,7 @@ mod tests {
             <!-- a comment --><item><content><![CDATA[<p>Raw 你好</p>]]></content></item></channel></rss>";
         let (facts, text) = run(xml, feed);
         assert_eq!(facts.title.as_deref(), Some("News & more"));
-        assert_eq!(text, "News & more\n\nFirst\n\nHello world\n\nRaw 你好");
+        assert_eq!(text, "News & more\nFirst\n\nHello world\n\nRaw 你好");
     }
 
     #[test]

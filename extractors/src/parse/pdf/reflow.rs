@@ -31,6 +31,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<String> = text.split('\n').map(tidy).collect();
     let columns: Vec<usize> = lines.iter().map(|line| columns(line)).collect();
+    let typical = typical(&columns);
     let mut blocks: Vec<Block> = Vec::new();
     let mut paragraph = String::new();
     let mut joined = 0_usize;
@@ -45,7 +46,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
             let broken = paragraph.ends_with(SOFT_HYPHENS);
             !next.is_empty()
                 && (broken
-                    || (is_full(&columns, at, line)
+                    || (is_full(&columns, at, line, typical)
                         && !begins_item(next)
                         && !both_rows(line, next)))
         });
@@ -88,10 +89,28 @@ fn columns(line: &str) -> usize {
     line.chars().map(|c| if is_cjk(c) { 2 } else { 1 }).sum()
 }
 
-fn is_full(columns: &[usize], at: usize, line: &str) -> bool {
+/// The width of a page's full lines: three quarters of its longer lines are no wider.
+fn typical(columns: &[usize]) -> usize {
+    let mut long: Vec<usize> = columns
+        .iter()
+        .copied()
+        .filter(|columns| *columns >= FULL_MIN_COLUMNS)
+        .collect();
+    long.sort_unstable();
+    long.get(long.len() * 3 / 4)
+        .copied()
+        .unwrap_or(FULL_MIN_COLUMNS)
+}
+
+fn is_full(columns: &[usize], at: usize, line: &str, typical: usize) -> bool {
     let near = &columns[at.saturating_sub(NEAR_LINES)..columns.len().min(at + NEAR_LINES + 1)];
-    let longest = near.iter().copied().max().unwrap_or(0);
+    // PDFium itself joins lines that a hyphen parted: those are no measure of the margin.
+    let one_line = |columns: &usize| *columns * 2 <= typical * 3;
+    let longest = near.iter().copied().filter(one_line).max().unwrap_or(0);
     let ended = line.ends_with(['.', '!', '?', '。', '！', '？', ':', '：']);
+    if !one_line(&columns[at]) {
+        return !ended;
+    }
     let percent = if ended {
         FULL_ENDED_PERCENT
     } else {

@@ -3,6 +3,7 @@
 
 mod coverage;
 mod promises;
+mod random;
 mod writing;
 
 use std::collections::BTreeSet;

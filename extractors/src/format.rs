@@ -124,8 +124,8 @@ fn by_whole_name(lower: &str) -> Option<Named> {
 
 fn by_extension(extension: &str) -> Named {
     match extension {
-        "txt" | "text" | "log" | "out" | "rst" | "adoc" | "asciidoc" | "nfo" | "asc" | "me"
-        | "1" | "man" | "tex" | "latex" | "ltx" | "sty" | "cls" | "bib" => {
+        "txt" | "text" | "log" | "out" | "rst" | "adoc" | "asciidoc" | "nfo" | "me" | "1"
+        | "man" | "tex" | "latex" | "ltx" | "sty" | "cls" | "bib" => {
             known(Format::Text, "text", "text/plain")
         }
         "md" | "markdown" | "mdown" | "mkd" | "mkdn" | "mdx" | "qmd" | "rmd" => {
@@ -311,8 +311,7 @@ fn unread_extension(extension: &str) -> Option<Unread> {
         "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "wmv" | "flv" | "mpg" | "mpeg" | "3gp"
         | "m2ts" | "mts2" | "vob" | "ogv" | "rmvb" => Unread::Video,
         "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "ppt"
-        | "pptx" | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "rtf" | "pages"
-        | "numbers" | "key" | "wps" | "et" | "dps" | "vsd" | "vsdx" | "one" => Unread::Office,
+        | "pptx" | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "rtf" | "pages" | "numbers" | "wps" | "et" | "dps" | "vsd" | "vsdx" | "one" => Unread::Office,
         "epub" | "mobi" | "azw" | "azw3" | "fb2" | "djvu" | "chm" => Unread::Book,
         "eml" | "emlx" | "mbox" | "msg" | "pst" => Unread::Mail,
         "zip" | "tar" | "gz" | "tgz" | "bz2" | "tbz2" | "xz" | "txz" | "7z" | "rar" | "zst"
@@ -323,7 +322,9 @@ fn unread_extension(extension: &str) -> Option<Unread> {
         | "woff" | "woff2" | "eot" | "parquet" | "arrow" | "feather" | "npy" | "npz" | "pkl"
         | "pt" | "pth" | "onnx" | "safetensors" | "gguf" | "h5" | "hdf5" | "rlib" | "rmeta"
         | "swp" | "swo" | "vmdk" | "qcow2" | "vdi" | "torrent" | "ds_store" | "part"
-        | "crdownload" => Unread::Other,
+        | "crdownload"
+        // Keys and vaults: text or not, no answer should show them.
+        | "key" | "pem" | "p12" | "pfx" | "ppk" | "kdbx" | "gpg" | "asc" => Unread::Other,
         _ => return None,
     })
 }

@@ -9,6 +9,7 @@
 //! Promises: every non-space character of every block stands in some passage, in order;
 //! no passage weighs more than [`MAX_WEIGHT`] (and the prefix); none is blank.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use unicode_segmentation::UnicodeSegmentation;
@@ -70,6 +71,37 @@ pub fn weight(text: &str) -> usize {
         scale.add(c);
     }
     scale.weight
+}
+
+/// Whether a text weighs at most `limit`, without reading more of it than that takes.
+fn fits(text: &str, limit: usize) -> bool {
+    let mut scale = Scale::default();
+    text.chars().all(|c| scale.add(c) <= limit)
+}
+
+/// Of text that is mostly space (a table drawn with blanks, a hostile gap of megabytes)
+/// so much of each gap is kept.
+const GAP_MAX_CHARS: usize = 16;
+/// Text with more bytes than this for its weight is mostly space: the widest words have 25.
+const BYTES_PER_WEIGHT: usize = 32;
+/// A short text may be as sparse as it likes.
+const SPARSE_FREE_BYTES: usize = 256;
+
+/// The text with its gaps cut short, where they are most of it: a passage's weight must
+/// bound its bytes.
+fn squeezed(text: &str, weight: usize) -> Cow<'_, str> {
+    if text.len() <= weight * BYTES_PER_WEIGHT + SPARSE_FREE_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut gap = 0;
+    for c in text.chars() {
+        gap = if c.is_whitespace() { gap + 1 } else { 0 };
+        if gap <= GAP_MAX_CHARS {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// What a block is, which says where it may be split.
@@ -164,6 +196,7 @@ impl Packer {
             return;
         }
         let weight = weight(text);
+        let text = &*squeezed(text, weight);
         if shape == Shape::Heading && self.weight >= HEADING_MIN_WEIGHT && self.heading.is_none() {
             self.flush();
         }
@@ -284,7 +317,7 @@ impl Packer {
         loop {
             let rest = &sentence[start..];
             let room = MAX_WEIGHT.saturating_sub(self.weight + self.prefix_weight);
-            if weight(rest) <= room {
+            if fits(rest, room) {
                 self.append(Shape::Prose, gap, rest, weight(rest));
                 return;
             }
@@ -440,6 +473,18 @@ mod tests {
         let passages = pack(&[(Shape::Prose, Gap::Paragraph, &endless)]);
         assert!(passages[1].overlap_bytes > 0);
         assert_eq!(rejoined(&passages), visible(&endless));
+    }
+
+    #[test]
+    fn endless_lines_and_gaps_are_no_trouble() {
+        // A second here would be the square of the length.
+        let minified = "a=b(c,d);".repeat(200_000);
+        let passages = pack(&[(Shape::Lines, Gap::Paragraph, &minified)]);
+        assert_eq!(rejoined(&passages), minified);
+        let gap = format!("left{}right", " \n".repeat(1_000_000));
+        let passages = pack(&[(Shape::Lines, Gap::Paragraph, &gap)]);
+        assert_eq!(rejoined(&passages), "leftright");
+        assert!(passages[0].text.len() < 100);
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn read(
     }
     *stage = "text";
     let mut metadata = Metadata::new(Kind::Text, known.mime, "text");
-    let facts = read_text(&decoded.text, known, named, &mut writer, &mut metadata.mime);
+    let facts = read_text(&decoded.text, known, named, &mut writer);
     metadata.title = facts.title;
     metadata.author = facts.author;
     metadata.lang = facts.lang;
@@ -121,13 +121,7 @@ fn read(
 
 /// Reads decoded text as what it is. Text that is not what its name says is read as
 /// plain text, with a note.
-fn read_text(
-    text: &str,
-    known: Known,
-    named: Named,
-    writer: &mut Writer<'_>,
-    mime: &mut String,
-) -> Facts {
+fn read_text(text: &str, known: Known, named: Named, writer: &mut Writer<'_>) -> Facts {
     match known.format {
         Format::Text | Format::Pdf => prose::plain(text, writer),
         Format::Markdown => prose::markdown(text, writer),
@@ -144,7 +138,6 @@ fn read_text(
         }
         Format::Json => {
             if let Some(script) = subtitle::transcript_json(text) {
-                "application/json+transcript".clone_into(mime);
                 return read_script(script, text, writer);
             }
             json::document(text, writer).unwrap_or_else(|error| {
@@ -237,6 +230,3 @@ pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("for a reason unknown")
 }
-
-#[cfg(test)]
-mod tests;

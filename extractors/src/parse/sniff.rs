@@ -26,7 +26,7 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
     if let Some((unread, noun)) = foreign(head, plain) {
         return Err(match named {
             Named::As(known) => {
-                Refusal::failed(STAGE, format!("named .{} but is {noun}", extension(known)))
+                Refusal::failed(STAGE, format!("named {} but is {noun}", announced(known)))
             }
             Named::Unread(_) | Named::Unknown => Refusal::skipped(STAGE, unread.reason()),
         });
@@ -47,20 +47,21 @@ pub(crate) fn not_text(named: Named) -> Refusal {
     match named {
         Named::As(known) => Refusal::failed(
             "decode",
-            format!("named .{} but is binary data, not text", extension(known)),
+            format!("named {} but is binary data, not text", announced(known)),
         ),
         Named::Unread(unread) => Refusal::skipped("name", unread.reason()),
         Named::Unknown => Refusal::skipped("decode", Unread::Other.reason()),
     }
 }
 
-/// One extension for the class, so that equal bytes of one class give equal reasons.
-fn extension(known: Known) -> &'static str {
+/// What the name announces: one word for the class, so that equal bytes of one class give
+/// equal reasons.
+fn announced(known: Known) -> String {
     match known.class {
-        "text" => "txt",
-        "markdown" => "md",
-        "code" => "as source code",
-        other => other,
+        "text" => ".txt".to_owned(),
+        "markdown" => ".md".to_owned(),
+        "code" => "like source code".to_owned(),
+        other => format!(".{other}"),
     }
 }
 

@@ -29,6 +29,10 @@ pub(crate) struct Script {
 const LRC_LAST_MS: u64 = 5_000;
 /// A line of lyrics lasts at most so long: then the singer rests.
 const LRC_LINE_MAX_MS: u64 = 15_000;
+/// Tags of styling are shorter; what opens and does not close within this is text.
+const TAG_MAX_BYTES: usize = 200;
+/// Captions roll over so many lines at most.
+const ROLLING_MAX_LINES: usize = 8;
 /// Hours beyond this are no times but noise: a year of sound.
 const HOURS_MAX: u64 = 8_760;
 
@@ -117,9 +121,10 @@ pub(crate) fn timed_text(text: &str, vtt: bool) -> Script {
             }
         }
         // Rolling captions show the line before once more.
+        let rolling = vtt && shown.len() <= ROLLING_MAX_LINES;
         let fresh: Vec<String> = said
             .iter()
-            .filter(|line| !(vtt && shown.contains(line)))
+            .filter(|line| !(rolling && shown.contains(line)))
             .cloned()
             .collect();
         shown = said;
@@ -159,10 +164,11 @@ fn without_tags(line: &str) -> (Option<String>, String) {
     while let Some(at) = rest.find(['<', '{']) {
         let (before, tag) = rest.split_at(at);
         out.push_str(before);
-        let close = if tag.starts_with('<') { '>' } else { '}' };
+        let close = if tag.starts_with('<') { b'>' } else { b'}' };
         let opens =
             tag[1..].starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '\\'));
-        let Some(end) = tag.find(close).filter(|_| opens) else {
+        let end = tag.bytes().take(TAG_MAX_BYTES).position(|b| b == close);
+        let Some(end) = end.filter(|_| opens) else {
             out.push_str(&tag[..1]);
             rest = &tag[1..];
             continue;

@@ -11,13 +11,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippo_index::{IndexError, Relocation, Row};
+use hippo_index::{Relocation, Row};
 use tokio::sync::mpsc;
 
+use super::EngineError;
 use super::driver::Event;
 use super::job::{Finished, OutcomeOf, Reading, fact};
 use super::shared::{Shared, blocking, lock};
-use super::EngineError;
 use crate::journal::{Ack, Claim, Verdict, now_ms};
 use crate::service::wire::EventKind;
 
@@ -167,7 +167,12 @@ async fn sort(shared: &Arc<Shared>, finished: Vec<Finished>) -> Result<Batch, En
             later: Vec::new(),
             guards: Vec::new(),
         };
-        for Finished { mut claim, reading, _guard: guard } in finished {
+        for Finished {
+            mut claim,
+            reading,
+            _guard: guard,
+        } in finished
+        {
             batch.guards.extend(guard);
             // A move while it was being read changes its place and nothing else.
             if let Some((path, folder)) = shared.journal.place_of(claim.id)? {
@@ -207,13 +212,25 @@ async fn commit(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineErr
     if batch.ready.is_empty() && batch.unchanged.is_empty() {
         return Ok(());
     }
-    let writes = batch.ready.iter().any(|(claim, outcome)| {
-        !outcome.rows.is_empty() || claim.revision > 0
-    });
-    let revision = if writes { write(shared, batch).await? } else { 0 };
-    let acks: Vec<Ack> = batch.ready.iter().map(|(claim, o)| ack(claim, o, revision)).collect();
-    let unchanged: Vec<_> =
-        batch.unchanged.iter().map(|(c, disk)| (c.id, c.turn, disk.clone())).collect();
+    let writes = batch
+        .ready
+        .iter()
+        .any(|(claim, outcome)| !outcome.rows.is_empty() || claim.revision > 0);
+    let revision = if writes {
+        write(shared, batch).await?
+    } else {
+        0
+    };
+    let acks: Vec<Ack> = batch
+        .ready
+        .iter()
+        .map(|(claim, o)| ack(claim, o, revision))
+        .collect();
+    let unchanged: Vec<_> = batch
+        .unchanged
+        .iter()
+        .map(|(c, disk)| (c.id, c.turn, disk.clone()))
+        .collect();
     let journal = Arc::clone(shared);
     let orphans = blocking(move || {
         journal.journal.unchanged(&unchanged, now_ms())?;
@@ -282,10 +299,14 @@ async fn put_back(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineE
         for (claim, reason) in later {
             let wait = (LATER_MS << claim.attempts.min(16)).min(LATER_MAX_MS);
             tracing::warn!(path = %claim.path.display(), reason, "could not be tried, waits");
-            journal.journal.give_back(claim.id, claim.turn, now_ms() + wait, &reason)?;
+            journal
+                .journal
+                .give_back(claim.id, claim.turn, now_ms() + wait, &reason)?;
         }
         for (id, turn) in again {
-            journal.journal.give_back(id, turn, 0, "it changed while it was being read")?;
+            journal
+                .journal
+                .give_back(id, turn, 0, "it changed while it was being read")?;
         }
         Ok(())
     })
@@ -362,9 +383,4 @@ async fn depart(shared: &Arc<Shared>, until: i64) -> Result<(), EngineError> {
         let journal = Arc::clone(shared);
         blocking(move || Ok(journal.journal.forget(&gone)?)).await?;
     }
-}
-
-/// Whether an error of the table means that the disk is full.
-pub(super) fn is_disk_full(error: &EngineError) -> bool {
-    matches!(error, EngineError::Index(IndexError::DiskFull { .. }))
 }

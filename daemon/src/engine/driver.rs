@@ -24,8 +24,8 @@ use super::shared::{Shared, blocking};
 use super::survey::survey;
 use super::{EngineError, job};
 use crate::journal::{Applied, now_ms};
-use crate::schedule::{Places, plan};
 use crate::scan::is_rules_file;
+use crate::schedule::{Places, plan};
 use crate::service::wire::EventKind;
 use crate::watch::Hint;
 
@@ -57,7 +57,10 @@ pub(super) enum Event {
     /// Something was queued by hand: look at the queue.
     Queued,
     /// Scan these folders (all when `None`).
-    Scan { folder: Option<PathBuf>, why: String },
+    Scan {
+        folder: Option<PathBuf>,
+        why: String,
+    },
     /// Answer when all hints and scans asked for before this have been recorded.
     Barrier(oneshot::Sender<()>),
     /// Files were marked missing by hand: no grace.
@@ -106,7 +109,10 @@ pub(super) async fn run(
         commits,
         jobs: JoinSet::new(),
         busy: HashSet::new(),
-        free: Places { light: LIGHT_PLACES, heavy },
+        free: Places {
+            light: LIGHT_PLACES,
+            heavy,
+        },
         hints: Vec::new(),
         surveys_begun: 0,
         surveys_ended: 0,
@@ -121,7 +127,10 @@ pub(super) async fn run(
         was_idle: false,
     };
     loop {
-        let timer = [driver.look_again, driver.depart_at].into_iter().flatten().min();
+        let timer = [driver.look_again, driver.depart_at]
+            .into_iter()
+            .flatten()
+            .min();
         let event = tokio::select! {
             Some(event) = events.recv() => event,
             Some(hint) = hints.recv(), if driver.hints.len() < HINTS_AT_ONCE => Event::Hint(hint),
@@ -210,8 +219,12 @@ impl Driver {
         tracing::info!(folder = ?folder, why, "scan asked for");
         self.scans_asked += 1;
         match folder {
-            Some(path) => self.wanted.extend(self.shared.folder_of(&path).map(|f| f.path.clone())),
-            None => self.wanted.extend(self.shared.folders().iter().map(|f| f.path.clone())),
+            Some(path) => self
+                .wanted
+                .extend(self.shared.folder_of(&path).map(|f| f.path.clone())),
+            None => self
+                .wanted
+                .extend(self.shared.folders().iter().map(|f| f.path.clone())),
         }
     }
 
@@ -305,9 +318,9 @@ impl Driver {
                 return;
             }
         };
-        self.look_again = planned.look_again_at.map(|at| {
-            Instant::now() + Duration::from_millis((at - now_ms()).max(1) as u64)
-        });
+        self.look_again = planned
+            .look_again_at
+            .map(|at| Instant::now() + Duration::from_millis((at - now_ms()).max(1) as u64));
         self.start(planned.start).await;
     }
 
@@ -317,8 +330,11 @@ impl Driver {
             return;
         }
         let ids: Vec<u64> = files.iter().map(|(id, _)| *id).collect();
-        let heavy: HashSet<u64> =
-            files.iter().filter(|(_, heavy)| *heavy).map(|(id, _)| *id).collect();
+        let heavy: HashSet<u64> = files
+            .iter()
+            .filter(|(_, heavy)| *heavy)
+            .map(|(id, _)| *id)
+            .collect();
         let shared = Arc::clone(&self.shared);
         let claims = match blocking(move || Ok(shared.journal.claim(&ids)?)).await {
             Ok(claims) => claims,
@@ -348,7 +364,10 @@ impl Driver {
 
     fn answer_waiters(&mut self) {
         let (surveys, scans) = (self.surveys_ended, self.scans_ended);
-        for waiter in self.waiters.extract_if(.., |w| w.surveys <= surveys && w.scans <= scans) {
+        for waiter in self
+            .waiters
+            .extract_if(.., |w| w.surveys <= surveys && w.scans <= scans)
+        {
             let _ = waiter.reply.send(());
         }
     }
@@ -367,17 +386,26 @@ impl Driver {
 
 /// Looks at each path within its folder: what exists first, then what does not.
 fn survey_paths(shared: &Arc<Shared>, paths: Vec<PathBuf>) -> Result<Applied, EngineError> {
-    let (there, gone): (Vec<_>, Vec<_>) =
-        paths.into_iter().partition(|path| std::fs::symlink_metadata(path).is_ok());
+    let (there, gone): (Vec<_>, Vec<_>) = paths
+        .into_iter()
+        .partition(|path| std::fs::symlink_metadata(path).is_ok());
     let mut total = Applied::default();
     for path in there.into_iter().chain(gone) {
         // A folder's own path, or that of its parent, is a reason to look at all of it.
         let folders: Vec<_> = match shared.folder_of(&path) {
             Some(folder) => vec![folder],
-            None => shared.folders().into_iter().filter(|f| f.path.starts_with(&path)).collect(),
+            None => shared
+                .folders()
+                .into_iter()
+                .filter(|f| f.path.starts_with(&path))
+                .collect(),
         };
         for folder in folders {
-            let root = if path.starts_with(&folder.path) { &path } else { &folder.path };
+            let root = if path.starts_with(&folder.path) {
+                &path
+            } else {
+                &folder.path
+            };
             let applied = survey(shared, &folder, root, true)?;
             if std::fs::symlink_metadata(root).is_err() {
                 shared.watcher.unwatch_under(root);
@@ -393,7 +421,9 @@ fn survey_paths(shared: &Arc<Shared>, paths: Vec<PathBuf>) -> Result<Applied, En
 fn scan_folders(shared: &Arc<Shared>, paths: BTreeSet<PathBuf>) -> Result<Applied, EngineError> {
     let mut total = Applied::default();
     for path in paths {
-        let Some(folder) = shared.folders().into_iter().find(|f| f.path == path) else { continue };
+        let Some(folder) = shared.folders().into_iter().find(|f| f.path == path) else {
+            continue;
+        };
         let started = std::time::Instant::now();
         let applied = survey(shared, &folder, &folder.path, false)?;
         tracing::info!(

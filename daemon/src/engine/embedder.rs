@@ -51,22 +51,22 @@ struct Shared {
 }
 
 /// Where the model lies and how to open it.
-pub struct ModelSource {
+pub(super) struct ModelSource {
     /// The ONNX Runtime library; `None` when it was not found.
-    pub runtime: Option<PathBuf>,
+    pub(super) runtime: Option<PathBuf>,
     /// The model's folder.
-    pub dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// What the folder says of it.
-    pub manifest: Manifest,
+    pub(super) manifest: Manifest,
     /// Threads for one batch.
-    pub threads: usize,
+    pub(super) threads: usize,
     /// Unload after this long without work.
-    pub unload_after: Duration,
+    pub(super) unload_after: Duration,
 }
 
 /// A handle on the model's thread.
 #[derive(Clone)]
-pub struct Embedder {
+pub(super) struct Embedder {
     id: String,
     dim: usize,
     shared: Arc<Shared>,
@@ -74,7 +74,7 @@ pub struct Embedder {
 
 impl Embedder {
     /// Starts the thread. Nothing is loaded yet.
-    pub fn start(source: ModelSource) -> std::io::Result<Embedder> {
+    pub(super) fn start(source: ModelSource) -> std::io::Result<Embedder> {
         let shared = Arc::new(Shared {
             queues: Mutex::default(),
             ready: Condvar::new(),
@@ -85,33 +85,37 @@ impl Embedder {
             dim: source.manifest.dim,
             shared: Arc::clone(&shared),
         };
-        std::thread::Builder::new().name("passage".into()).spawn(move || run(&shared, &source))?;
+        std::thread::Builder::new()
+            .name("passage".into())
+            .spawn(move || run(&shared, &source))?;
         Ok(embedder)
     }
 
     /// The space's name: the model and all that changes its vectors.
-    pub fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         &self.id
     }
 
     /// Numbers in one vector.
-    pub fn dim(&self) -> usize {
+    pub(super) fn dim(&self) -> usize {
         self.dim
     }
 
     /// Why the model could not be opened, if it could not.
-    pub fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<String> {
         lock(&self.shared.failure).clone()
     }
 
     /// The vector of a question.
-    pub async fn query(&self, text: String) -> Result<Vec<f32>, String> {
+    pub(super) async fn query(&self, text: String) -> Result<Vec<f32>, String> {
         let mut vectors = self.ask(vec![text], true).await?;
-        vectors.pop().ok_or_else(|| "the model gave no vector".to_owned())
+        vectors
+            .pop()
+            .ok_or_else(|| "the model gave no vector".to_owned())
     }
 
     /// The vectors of a file's passages, in order.
-    pub async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
+    pub(super) async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -120,7 +124,12 @@ impl Embedder {
 
     async fn ask(&self, texts: Vec<String>, is_query: bool) -> Result<Vec<Vec<f32>>, String> {
         let (reply, answer) = oneshot::channel();
-        let request = Request { done: Vec::with_capacity(texts.len()), texts, is_query, reply };
+        let request = Request {
+            done: Vec::with_capacity(texts.len()),
+            texts,
+            is_query,
+            reply,
+        };
         {
             let mut queues = lock(&self.shared.queues);
             if is_query {
@@ -132,11 +141,13 @@ impl Embedder {
             }
         }
         self.shared.ready.notify_one();
-        answer.await.map_err(|_| "the model's thread has ended".to_owned())?
+        answer
+            .await
+            .map_err(|_| "the model's thread has ended".to_owned())?
     }
 
     /// Ends the thread after its current batch.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         lock(&self.shared.queues).closed = true;
         self.shared.ready.notify_one();
     }
@@ -161,7 +172,10 @@ fn run(shared: &Shared, source: &ModelSource) {
         match next(shared, model.is_some().then_some(source.unload_after)) {
             Next::End => return,
             Next::Unload => {
-                tracing::info!(model = source.manifest.name, "unloaded the idle passage model");
+                tracing::info!(
+                    model = source.manifest.name,
+                    "unloaded the idle passage model"
+                );
                 model = None;
             }
             Next::Work(request) => {
@@ -201,12 +215,18 @@ fn next(shared: &Shared, unload_after: Option<Duration>) -> Next {
         if queues.closed {
             return Next::End;
         }
-        let found = queues.queries.pop_front().or_else(|| queues.small.pop_front());
+        let found = queues
+            .queries
+            .pop_front()
+            .or_else(|| queues.small.pop_front());
         if let Some(request) = found.or_else(|| queues.bulk.pop_front()) {
             return Next::Work(request);
         }
         queues = match unload_after {
-            None => shared.ready.wait(queues).unwrap_or_else(PoisonError::into_inner),
+            None => shared
+                .ready
+                .wait(queues)
+                .unwrap_or_else(PoisonError::into_inner),
             Some(after) => {
                 let (queues, waited) = shared
                     .ready
@@ -233,7 +253,9 @@ fn open(source: &ModelSource) -> Result<PassageModel, String> {
 /// Does one batch of a request; what is left of it goes back to the head of its queue.
 fn step(shared: &Shared, model: &mut PassageModel, mut request: Request) {
     if request.is_query {
-        let vector = model.embed_query(&request.texts[0]).map_err(|e| e.to_string());
+        let vector = model
+            .embed_query(&request.texts[0])
+            .map_err(|e| e.to_string());
         let _ = request.reply.send(vector.map(|v| vec![v]));
         return;
     }
@@ -251,7 +273,11 @@ fn step(shared: &Shared, model: &mut PassageModel, mut request: Request) {
             } else {
                 let small = request.texts.len() <= SMALL_FILE;
                 let mut queues = lock(&shared.queues);
-                let queue = if small { &mut queues.small } else { &mut queues.bulk };
+                let queue = if small {
+                    &mut queues.small
+                } else {
+                    &mut queues.bulk
+                };
                 queue.push_front(request);
             }
         }

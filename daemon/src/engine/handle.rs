@@ -108,7 +108,9 @@ impl Handle {
                 waited_ms: started.elapsed().as_millis() as u64,
                 pending: 0,
             }),
-            Err(_) => Err(EngineError::WaitTimedOut { pending: self.freshness().pending }),
+            Err(_) => Err(EngineError::WaitTimedOut {
+                pending: self.freshness().pending,
+            }),
         }
     }
 
@@ -140,13 +142,20 @@ impl Handle {
         let folders = self.shared.folders();
         let polled: Vec<_> = match status::polled(&self.shared) {
             polled if polled.is_empty() => Vec::new(),
-            polled => folders.iter().filter(|f| polled.contains(&f.path)).collect(),
+            polled => folders
+                .iter()
+                .filter(|f| polled.contains(&f.path))
+                .collect(),
         };
         for folder in polled {
             let (folder, why) = (Some(folder.path.clone()), "a client waits".to_owned());
             let _ = self.shared.driver.send(Event::Scan { folder, why }).await;
         }
-        if let Some(told) = self.shared.cookies.bake(&self.shared.paths.run_dir.join(COOKIES)) {
+        if let Some(told) = self
+            .shared
+            .cookies
+            .bake(&self.shared.paths.run_dir.join(COOKIES))
+        {
             // Without a working watch nothing is told; scans find it all the same.
             let _ = tokio::time::timeout(settle * 8 + Duration::from_secs(1), told).await;
         }
@@ -161,7 +170,9 @@ impl Handle {
             tracing::warn!(%error, dir = %dir.display(), "no cookies: wait relies on scans");
             return;
         }
-        if let Watched::Exhausted | Watched::Unsupported(_) = self.shared.watcher.watch_dir(&dir) {
+        if let Watched::Exhausted | Watched::Unsupported(_) =
+            self.shared.watcher.watch_cookies(&dir)
+        {
             self.shared.cookies.give_up();
         }
     }
@@ -190,7 +201,9 @@ impl Handle {
             )));
         }
         if real.starts_with(&self.shared.paths.data_dir) {
-            return Err(EngineError::Refused(format!("{shown} holds hippo's own data")));
+            return Err(EngineError::Refused(format!(
+                "{shown} holds hippo's own data"
+            )));
         }
         for folder in self.shared.folders() {
             if folder.path != real && real.starts_with(&folder.path) {
@@ -231,8 +244,7 @@ impl Handle {
     /// Tries failed files again, at or below `under` if given.
     pub async fn retry(&self, under: Option<&Path>) -> Result<u64, EngineError> {
         let (shared, under) = (Arc::clone(&self.shared), under.map(Path::to_owned));
-        let files =
-            blocking(move || Ok(shared.journal.retry(under.as_deref(), now_ms())?)).await?;
+        let files = blocking(move || Ok(shared.journal.retry(under.as_deref(), now_ms())?)).await?;
         let _ = self.shared.driver.send(Event::Queued).await;
         Ok(files)
     }
@@ -247,7 +259,11 @@ impl Handle {
         let file = &self.shared.paths.config_file;
         let settings =
             Settings::load(file).map_err(|errors| EngineError::Refused(errors.to_string()))?;
-        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        *self
+            .shared
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         let added = self.bring_folders_in_step().await?;
         for folder in added {
             let (folder, why) = (Some(folder), "it was added".to_owned());
@@ -263,7 +279,12 @@ impl Handle {
     pub(super) async fn bring_folders_in_step(&self) -> Result<Vec<PathBuf>, EngineError> {
         let settings = self.settings();
         let wanted: Vec<FolderSettings> = settings.folders.clone();
-        let before: Vec<PathBuf> = self.shared.folders().iter().map(|f| f.path.clone()).collect();
+        let before: Vec<PathBuf> = self
+            .shared
+            .folders()
+            .iter()
+            .map(|f| f.path.clone())
+            .collect();
         let shared = Arc::clone(&self.shared);
         let runtime = blocking(move || {
             for record in shared.journal.folders()? {
@@ -277,20 +298,35 @@ impl Handle {
                 let id = shared.journal.ensure_folder(&folder.path)?;
                 let paths = &shared.paths;
                 let own = [&paths.data_dir, &paths.log_dir, &paths.run_dir].map(Clone::clone);
-                runtime.push(Arc::new(FolderRuntime::new(id, folder, &settings.ignore, own)?));
+                runtime.push(Arc::new(FolderRuntime::new(
+                    id,
+                    folder,
+                    &settings.ignore,
+                    own,
+                )?));
             }
             Ok(runtime)
         })
         .await?;
-        let added: Vec<PathBuf> =
-            runtime.iter().map(|f| f.path.clone()).filter(|p| !before.contains(p)).collect();
-        for gone in before.iter().filter(|p| !runtime.iter().any(|f| &f.path == *p)) {
+        let added: Vec<PathBuf> = runtime
+            .iter()
+            .map(|f| f.path.clone())
+            .filter(|p| !before.contains(p))
+            .collect();
+        for gone in before
+            .iter()
+            .filter(|p| !runtime.iter().any(|f| &f.path == *p))
+        {
             self.shared.watcher.remove_root(gone);
         }
         for path in &added {
             self.shared.watcher.add_root(path);
         }
-        *self.shared.folders.write().unwrap_or_else(PoisonError::into_inner) = runtime;
+        *self
+            .shared
+            .folders
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = runtime;
         Ok(added)
     }
 }

@@ -73,7 +73,11 @@ pub(super) async fn read(shared: &Arc<Shared>, claim: Claim) -> Finished {
         Ok(reading) => reading,
         Err(error) => Reading::Later(error.to_string()),
     };
-    Finished { claim, reading, _guard: guard }
+    Finished {
+        claim,
+        reading,
+        _guard: guard,
+    }
 }
 
 async fn try_read(
@@ -87,7 +91,11 @@ async fn try_read(
         Opened::File(file, disk) => (file, disk),
         Opened::Vanished => return Ok(Reading::Vanished),
         Opened::Refused(disk, reason) => {
-            let refusal = Refusal { verdict: failed(), stage: "open".into(), reason };
+            let refusal = Refusal {
+                verdict: failed(),
+                stage: "open".into(),
+                reason,
+            };
             return Ok(refused(shared, disk, None, class, refusal));
         }
     };
@@ -101,7 +109,11 @@ async fn try_read(
         Ok(hashed) => hashed,
         Err(error) => {
             let reason = format!("reading it failed: {error}");
-            let refusal = Refusal { verdict: failed(), stage: "read".into(), reason };
+            let refusal = Refusal {
+                verdict: failed(),
+                stage: "read".into(),
+                reason,
+            };
             return Ok(refused(shared, disk, None, class, refusal));
         }
     };
@@ -185,7 +197,9 @@ async fn hash(mut file: File) -> std::io::Result<(File, [u8; 32])> {
         file.rewind()?;
         Ok((file, *hasher.finalize().as_bytes()))
     });
-    hashed.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+    hashed
+        .await
+        .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
 }
 
 async fn find_donor(
@@ -254,7 +268,12 @@ async fn extract(
     content: [u8; 32],
     class: &'static str,
 ) -> Result<Reading, EngineError> {
-    let name = claim.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = claim
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let progress = |p: crate::worker::Progress| {
         shared.note(claim.id, &claim.path, &p.stage, p.done, p.total);
     };
@@ -263,7 +282,11 @@ async fn extract(
             return Ok(done(shared, claim, disk, content, class, metadata, segments).await);
         }
         Outcome::Refused(refusal) => refusal,
-        Outcome::Died { reason, stage } => Refusal { verdict: failed(), stage, reason },
+        Outcome::Died { reason, stage } => Refusal {
+            verdict: failed(),
+            stage,
+            reason,
+        },
         Outcome::Unavailable { reason } => return Ok(Reading::Later(reason)),
     };
     Ok(refused(shared, disk, Some(content), class, refusal))
@@ -344,7 +367,9 @@ fn place(row: &mut Row, claim: &Claim, disk: &DiskFact) {
 /// Adds the passage vectors that lack, and returns the generation that the rows then have:
 /// without the model they are whole for the words leg, and are completed when it is there.
 async fn embed(shared: &Arc<Shared>, claim: &Claim, rows: &mut [Row]) -> String {
-    let Some(embedder) = &shared.embedder else { return shared.generation.clone() };
+    let Some(embedder) = &shared.embedder else {
+        return shared.generation.clone();
+    };
     // Vectors of another generation may be of another space.
     let lacking: Vec<usize> = rows
         .iter()
@@ -353,7 +378,10 @@ async fn embed(shared: &Arc<Shared>, claim: &Claim, rows: &mut [Row]) -> String 
         .map(|(index, _)| index)
         .collect();
     shared.note(claim.id, &claim.path, "embedding", 0, lacking.len() as u64);
-    let texts = lacking.iter().map(|&index| rows[index].text.clone()).collect();
+    let texts = lacking
+        .iter()
+        .map(|&index| rows[index].text.clone())
+        .collect();
     match embedder.passages(texts).await {
         Ok(vectors) => {
             for (index, vector) in lacking.into_iter().zip(vectors) {

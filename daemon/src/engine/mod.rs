@@ -33,9 +33,10 @@ use tokio::task::JoinHandle;
 
 use crate::journal::{Journal, JournalError};
 use crate::scan::RulesError;
-use crate::watch::{Hint, WatchError, Watcher};
+use crate::watch::{WatchError, Watcher};
 use crate::worker::{Pool, PoolConfig};
 
+pub use crate::journal::Live as LiveFile;
 use driver::Event;
 use embedder::{Embedder, ModelSource};
 pub use handle::Handle;
@@ -104,9 +105,10 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let (embedder, model_problem) = open_model(&paths, &settings);
     let options = Options {
         uri: settings.index.uri.clone(),
-        passage: embedder
-            .as_ref()
-            .map(|e| Space { name: e.id().to_owned(), dim: e.dim() }),
+        passage: embedder.as_ref().map(|e| Space {
+            name: e.id().to_owned(),
+            dim: e.dim(),
+        }),
         vector_index_rows: settings.index.vector_index_rows,
         cache_mib: settings.index.cache_mib,
     };
@@ -120,7 +122,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let (hint_sender, hints) = mpsc::channel(settings.watch.hint_capacity);
     let (event_sender, events) = mpsc::channel(EVENT_CAPACITY);
     let (commit_sender, commits) = mpsc::channel(COMMIT_CAPACITY);
-    let watcher = Watcher::start(&settings.watch, &paths.run_dir, hint_sender)?;
+    let watcher = Watcher::start(&settings.watch, hint_sender)?;
     let pool = Pool::new(PoolConfig::new(
         &settings.worker,
         &settings.limits,
@@ -142,15 +144,24 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     handle.bring_folders_in_step().await?;
     shared.refresh();
 
-    let driver =
-        tokio::spawn(driver::run(Arc::clone(&shared), events, hints, commit_sender));
+    let driver = tokio::spawn(driver::run(
+        Arc::clone(&shared),
+        events,
+        hints,
+        commit_sender,
+    ));
     let writer = tokio::spawn(commit::run(Arc::clone(&shared), commits));
     let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared)));
     handle.watch_cookies();
     let why = "hippo started".to_owned();
     let _ = shared.driver.send(Event::Scan { folder: None, why }).await;
     let _ = shared.driver.send(Event::Depart).await;
-    Ok(Engine { handle, driver, writer, upkeep })
+    Ok(Engine {
+        handle,
+        driver,
+        writer,
+        upkeep,
+    })
 }
 
 impl Engine {
@@ -186,10 +197,15 @@ impl Engine {
 
 /// Finds the configured passage model. Nothing is loaded; a missing one is said, not fatal.
 fn open_model(paths: &Paths, settings: &Settings) -> (Option<Embedder>, Option<String>) {
-    let Some(name) = &settings.models.passage else { return (None, None) };
+    let Some(name) = &settings.models.passage else {
+        return (None, None);
+    };
     let Some(dir) = paths.find_model(name) else {
-        let looked: Vec<_> =
-            paths.models_dirs().iter().map(|dir| dir.display().to_string()).collect();
+        let looked: Vec<_> = paths
+            .models_dirs()
+            .iter()
+            .map(|dir| dir.display().to_string())
+            .collect();
         let reason = format!("{name} is in none of {}", looked.join(", "));
         return (None, Some(reason));
     };
@@ -221,8 +237,15 @@ fn threads(configured: usize) -> usize {
 /// Makes a folder of hippo's own, for this user alone.
 fn private_dir(dir: &std::path::Path) -> Result<(), EngineError> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let fail = |source| EngineError::Io { path: dir.to_owned(), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fail)?;
+    let fail = |source| EngineError::Io {
+        path: dir.to_owned(),
+        source,
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(fail)?;
     let mut rights = std::fs::metadata(dir).map_err(fail)?.permissions();
     if rights.mode() & 0o077 != 0 {
         rights.set_mode(0o700);

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use hippo_index::{OpenReport, Store};
 
 use super::EngineError;
-use super::shared::blocking;
 use crate::journal::{Journal, now_ms};
 
 /// Set while the last end was a clean one.
@@ -42,7 +41,10 @@ pub(super) async fn recover(
         tracing::error!(path = %path.display(), "the table could not be read and was set aside; everything is read again");
     }
     if opened.stepped_back > 0 {
-        tracing::error!(versions = opened.stepped_back, "the table's latest versions could not be read; what they held is read again");
+        tracing::error!(
+            versions = opened.stepped_back,
+            "the table's latest versions could not be read; what they held is read again"
+        );
     }
     if !clean || suspicious {
         let findings = audit(journal, store).await?;
@@ -55,7 +57,11 @@ pub(super) async fn recover(
     }
     let other = journal.requeue_other_generations(generation, now_ms())?;
     if other > 0 {
-        tracing::info!(files = other, generation, "files of another generation are brought up to date");
+        tracing::info!(
+            files = other,
+            generation,
+            "files of another generation are brought up to date"
+        );
     }
     Ok(())
 }
@@ -86,7 +92,11 @@ fn compare(
             findings.orphans.push((file, revision));
         }
     }
-    findings.lost = acknowledged.keys().filter(|file| !whole.contains(file)).copied().collect();
+    findings.lost = acknowledged
+        .keys()
+        .filter(|file| !whole.contains(file))
+        .copied()
+        .collect();
     findings
 }
 
@@ -96,8 +106,7 @@ mod tests {
 
     #[test]
     fn what_was_never_acknowledged_goes_and_what_is_not_whole_is_read_again() {
-        let acknowledged =
-            BTreeMap::from([(1, (5, 2)), (2, (6, 3)), (3, (4, 1)), (4, (9, 1))]);
+        let acknowledged = BTreeMap::from([(1, (5, 2)), (2, (6, 3)), (3, (4, 1)), (4, (9, 1))]);
         let held = [
             ((1, 5), 2), // as acknowledged
             ((1, 7), 2), // a commit that a crash cut short
@@ -107,7 +116,10 @@ mod tests {
         ];
         assert_eq!(
             compare(held.into_iter(), &acknowledged),
-            Findings { orphans: vec![(1, 7), (2, 6), (4, 8), (9, 9)], lost: vec![2, 3, 4] }
+            Findings {
+                orphans: vec![(1, 7), (2, 6), (4, 8), (9, 9)],
+                lost: vec![2, 3, 4]
+            }
         );
     }
 }

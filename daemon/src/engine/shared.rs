@@ -147,12 +147,17 @@ impl Shared {
     }
 
     pub(super) fn folders(&self) -> Vec<Arc<FolderRuntime>> {
-        self.folders.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.folders
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The watched folder that `path` belongs to.
     pub(super) fn folder_of(&self, path: &Path) -> Option<Arc<FolderRuntime>> {
-        self.folders().into_iter().find(|folder| path.starts_with(&folder.path))
+        self.folders()
+            .into_iter()
+            .find(|folder| path.starts_with(&folder.path))
     }
 
     /// Takes the counts afresh from the journal and wakes whoever waits for a change.
@@ -212,7 +217,12 @@ impl Shared {
                 stage.clone_into(&mut entry.stage);
             }
         }
-        self.emit(wire::EventKind::Progress, Some(path), Some(stage), Some((done, total)));
+        self.emit(
+            wire::EventKind::Progress,
+            Some(path),
+            Some(stage),
+            Some((done, total)),
+        );
     }
 
     /// Claims the reading of a content, or says whom to wait for.
@@ -228,7 +238,11 @@ impl Shared {
         }
         let (done, waits) = watch::channel(());
         reading.insert(key.clone(), waits);
-        Ok(ReadingGuard { shared: Arc::clone(self), key, _done: done })
+        Ok(ReadingGuard {
+            shared: Arc::clone(self),
+            key,
+            _done: done,
+        })
     }
 }
 

@@ -38,14 +38,21 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
         socket: shared.paths.socket().display().to_string(),
         home: shared.paths.data_dir.display().to_string(),
         state: state(shared, &counts),
-        fresh: wire::Fresh { pending: counts.pending, failed: counts.failed },
+        fresh: wire::Fresh {
+            pending: counts.pending,
+            failed: counts.failed,
+        },
         folders: shared
             .folders()
             .iter()
             .map(|folder| wire_folder(shared, folder, &records, &counts, &coverage))
             .collect(),
         counts: wire::Counts {
-            by_state: counts.by_state.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect(),
+            by_state: counts
+                .by_state
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), *v))
+                .collect(),
             by_kind: counts.by_kind.clone(),
         },
         segments: counts.segments,
@@ -58,7 +65,9 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
                 reason: f.reason,
             })
             .collect(),
-        models: wire::Models { passage: passage(shared, covered) },
+        models: wire::Models {
+            passage: passage(shared, covered),
+        },
         sandbox: sandbox(shared),
         watch: wire::Watch {
             watched_dirs: coverage.watched_dirs,
@@ -73,7 +82,9 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
             last_maintenance: (maintained_at > 0).then(|| moment(maintained_at)),
         },
         waits: waits(shared, &counts),
-        memory: wire::Memory { rss_bytes: rss_bytes() },
+        memory: wire::Memory {
+            rss_bytes: rss_bytes(),
+        },
     })
 }
 
@@ -93,7 +104,10 @@ pub(super) async fn folders(shared: &Arc<Shared>) -> Result<Vec<wire::Folder>, E
 /// The folders of which a part is only polled.
 pub(super) fn polled(shared: &Shared) -> Vec<PathBuf> {
     let coverage = shared.watcher.coverage();
-    let polled = coverage.folders.into_iter().filter(|f| f.state != Covered::Live);
+    let polled = coverage
+        .folders
+        .into_iter()
+        .filter(|f| f.state != Covered::Live);
     polled.map(|f| f.path).collect()
 }
 
@@ -142,8 +156,11 @@ fn folder_state(
 ) -> (wire::FolderState, Option<String>) {
     if let Some(why) = lock(&folder.unavailable).clone() {
         let there = folder.path.exists();
-        let state =
-            if there { wire::FolderState::Unavailable } else { wire::FolderState::Missing };
+        let state = if there {
+            wire::FolderState::Unavailable
+        } else {
+            wire::FolderState::Missing
+        };
         return (state, Some(why));
     }
     if scanned_at.is_none() && shared.scans_running.load(Ordering::Relaxed) > 0 {
@@ -151,12 +168,22 @@ fn folder_state(
     }
     let unreadable = lock(&folder.unreadable).join("; ");
     let unreadable = (!unreadable.is_empty()).then_some(unreadable);
-    let covered = coverage.folders.iter().find(|c| c.path == folder.path).map(|c| &c.state);
+    let covered = coverage
+        .folders
+        .iter()
+        .find(|c| c.path == folder.path)
+        .map(|c| &c.state);
     match covered {
         Some(Covered::Polled { why }) => (wire::FolderState::Polled, Some(why.clone())),
-        Some(Covered::Partial { watched, polled, why }) => (
+        Some(Covered::Partial {
+            watched,
+            polled,
+            why,
+        }) => (
             wire::FolderState::Polled,
-            Some(format!("{watched} directories are watched, {polled} polled: {why}")),
+            Some(format!(
+                "{watched} directories are watched, {polled} polled: {why}"
+            )),
         ),
         Some(Covered::Live) | None => (wire::FolderState::Live, unreadable),
     }
@@ -177,7 +204,10 @@ fn at_work(shared: &Shared) -> Vec<wire::AtWork> {
 
 fn passage(shared: &Shared, (covered, total): (u64, u64)) -> wire::ModelStatus {
     let name = shared.settings().models.passage.clone();
-    let failure = shared.embedder.as_ref().and_then(super::embedder::Embedder::failure);
+    let failure = shared
+        .embedder
+        .as_ref()
+        .and_then(super::embedder::Embedder::failure);
     let (state, reason) = match (&name, &shared.embedder, &shared.model_problem, failure) {
         (None, ..) => ("not configured", None),
         (_, None, problem, _) => ("absent", problem.clone()),
@@ -185,7 +215,13 @@ fn passage(shared: &Shared, (covered, total): (u64, u64)) -> wire::ModelStatus {
         (_, Some(_), _, None) => ("ready", None),
     };
     let covered = if state == "ready" { covered } else { 0 };
-    wire::ModelStatus { name, state: state.to_owned(), reason, covered, total }
+    wire::ModelStatus {
+        name,
+        state: state.to_owned(),
+        reason,
+        covered,
+        total,
+    }
 }
 
 fn sandbox(shared: &Shared) -> wire::Sandbox {
@@ -224,7 +260,10 @@ pub(super) async fn why(shared: &Arc<Shared>, path: &Path) -> Result<wire::Why, 
     let looking = Arc::clone(shared);
     let wanted = path.to_owned();
     let record = blocking(move || Ok(looking.journal.record(&wanted)?)).await?;
-    let mut why = wire::Why { path: path.display().to_string(), ..wire::Why::default() };
+    let mut why = wire::Why {
+        path: path.display().to_string(),
+        ..wire::Why::default()
+    };
     match record {
         Some(record) => describe(&mut why, record),
         None => explain_absence(shared, path, &mut why),
@@ -241,7 +280,9 @@ fn describe(why: &mut wire::Why, record: FileRecord) {
     why.title.clone_from(&record.title);
     why.extractor.clone_from(&record.engine);
     why.generation.clone_from(&record.generation);
-    why.content = record.content.map(|content| blake3::Hash::from(content).to_hex().to_string());
+    why.content = record
+        .content
+        .map(|content| blake3::Hash::from(content).to_hex().to_string());
     why.changed_at = Some(moment(record.changed_at));
     why.done_at = record.done_at.map(moment);
     why.attempts = Some(u64::from(record.attempts));
@@ -260,7 +301,11 @@ fn explanation(record: &FileRecord) -> String {
         State::Done => format!(
             "It is searchable: {} segments{}.",
             record.segments,
-            record.engine.as_deref().map(|e| format!(", read by {e}")).unwrap_or_default()
+            record
+                .engine
+                .as_deref()
+                .map(|e| format!(", read by {e}"))
+                .unwrap_or_default()
         ),
         State::Failed => format!(
             "It could not be read (at: {stage}): {reason}. It is tried again when it changes, or by `hippo retry`."
@@ -273,7 +318,11 @@ fn explanation(record: &FileRecord) -> String {
         State::Dirty => "It has changed and waits to be read.".to_owned(),
         _ => "It is being read at this moment.".to_owned(),
     };
-    if let Some(notes) = record.notes.as_deref().filter(|_| record.state == State::Done) {
+    if let Some(notes) = record
+        .notes
+        .as_deref()
+        .filter(|_| record.state == State::Done)
+    {
         text.push_str(&format!(" Note: {}.", notes.replace('\n', "; ")));
     }
     text
@@ -299,14 +348,19 @@ fn explain_absence(shared: &Shared, path: &Path, why: &mut wire::Why) {
     }
     let (state, explanation) = match stat {
         Err(_) => ("not found", "There is no such file."),
-        Ok(stat) if stat.is_dir() => {
-            ("folder", "It is a folder in a watched one: ask about the files in it.")
-        }
-        Ok(stat) if stat.is_symlink() => {
-            ("ignored", "It is a symbolic link: links are not followed, what they lead to is found at its own place.")
-        }
+        Ok(stat) if stat.is_dir() => (
+            "folder",
+            "It is a folder in a watched one: ask about the files in it.",
+        ),
+        Ok(stat) if stat.is_symlink() => (
+            "ignored",
+            "It is a symbolic link: links are not followed, what they lead to is found at its own place.",
+        ),
         Ok(stat) if !stat.is_file() => ("ignored", "It is not a regular file."),
-        Ok(_) => ("pending", "It has not been looked at yet: a scan is on its way."),
+        Ok(_) => (
+            "pending",
+            "It has not been looked at yet: a scan is on its way.",
+        ),
     };
     state.clone_into(&mut why.state);
     explanation.clone_into(&mut why.explanation);
@@ -316,13 +370,22 @@ fn explain_absence(shared: &Shared, path: &Path, why: &mut wire::Why) {
 fn moment(ms: i64) -> String {
     let zone = jiff::tz::TimeZone::system();
     jiff::Timestamp::from_millisecond(ms)
-        .map(|at| at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+        .map(|at| {
+            at.to_zoned(zone)
+                .strftime("%Y-%m-%dT%H:%M:%S%:z")
+                .to_string()
+        })
         .unwrap_or_default()
 }
 
 /// Resident memory of this process; 0 where the system does not tell.
 fn rss_bytes() -> u64 {
-    let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else { return 0 };
-    let pages = statm.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok());
+    let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else {
+        return 0;
+    };
+    let pages = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|n| n.parse::<u64>().ok());
     pages.unwrap_or(0) * rustix::param::page_size() as u64
 }

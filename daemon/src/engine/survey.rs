@@ -44,7 +44,12 @@ pub(super) fn survey(
 
     let mut sink = Recorder::new(shared, folder, saved_now);
     shared.journal.with_catalog(root, |catalog| {
-        reconcile_into(disk, catalog, |path| parents.fsid(path), |change| sink.take(change));
+        reconcile_into(
+            disk,
+            catalog,
+            |path| parents.fsid(path),
+            |change| sink.take(change),
+        );
     })?;
     let applied = sink.finish()?;
     if whole {
@@ -69,7 +74,9 @@ fn conclude(
     let there = problem.is_none();
     *lock(&folder.unavailable) = problem;
     if there {
-        shared.journal.folder_scanned(folder.id, root.unwrap_or(0), now_ms())?;
+        shared
+            .journal
+            .folder_scanned(folder.id, root.unwrap_or(0), now_ms())?;
     }
     Ok(())
 }
@@ -85,7 +92,11 @@ fn disk_items<'a>(
     // A plain file is its own walk; its rules are asked for once.
     if std::fs::symlink_metadata(root).is_ok_and(|stat| !stat.is_dir()) {
         let kept = rules.verdict(root, false).is_keep();
-        return Box::new(kept.then(|| disk_fact(root).ok().flatten()).flatten().into_iter());
+        return Box::new(
+            kept.then(|| disk_fact(root).ok().flatten())
+                .flatten()
+                .into_iter(),
+        );
     }
     Box::new(Walk::new(rules, root).filter_map(move |item| match item {
         Ok(WalkItem::Dir(dir)) => {
@@ -113,11 +124,7 @@ struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    fn new(
-        shared: &'a Shared,
-        folder: &'a FolderRuntime,
-        saved_now: bool,
-    ) -> Recorder<'a> {
+    fn new(shared: &'a Shared, folder: &'a FolderRuntime, saved_now: bool) -> Recorder<'a> {
         Recorder {
             shared,
             folder,
@@ -174,7 +181,11 @@ impl<'a> Recorder<'a> {
         if batch.is_empty() || self.failed.is_some() {
             return;
         }
-        match self.shared.journal.apply(self.folder.id, &batch, now_ms(), self.saved_now) {
+        match self
+            .shared
+            .journal
+            .apply(self.folder.id, &batch, now_ms(), self.saved_now)
+        {
             Ok(applied) => {
                 self.applied.queued += applied.queued;
                 self.applied.moved += applied.moved;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::shared::Shared;
 use crate::journal::now_ms;
 
@@ -23,21 +25,25 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             changed = pulse.changed() => if changed.is_err() { return },
-            _ = shutdown.wait_for(|down| *down) => return,
+            () = asked_to_end(&mut shutdown) => return,
         }
         tokio::select! {
             () = tokio::time::sleep(WHILE_BUSY) => {}
-            _ = shutdown.wait_for(|down| *down) => return,
+            () = asked_to_end(&mut shutdown) => return,
         }
         pulse.mark_unchanged();
         care(&shared).await;
         // Calm: one last look once old versions may go.
         tokio::select! {
-            changed = pulse.changed() => if changed.is_err() { return } else { pulse.mark_changed() },
+            _ = pulse.changed() => pulse.mark_changed(),
             () = tokio::time::sleep(LAST_LOOK) => care(&shared).await,
-            _ = shutdown.wait_for(|down| *down) => return,
+            () = asked_to_end(&mut shutdown) => return,
         }
     }
+}
+
+async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|down| *down).await;
 }
 
 /// Does what is due. A step that fails is said and does not keep the others from theirs.
@@ -45,10 +51,17 @@ pub(super) async fn care(shared: &Arc<Shared>) {
     for step in shared.store.due().await {
         match shared.store.maintain(step).await {
             Ok(report) => {
-                tracing::debug!(?step, took_ms = report.took_ms, detail = report.detail, "upkeep");
+                tracing::debug!(
+                    ?step,
+                    took_ms = report.took_ms,
+                    detail = report.detail,
+                    "upkeep"
+                );
             }
             Err(error) => tracing::warn!(?step, %error, "upkeep failed; it is tried again"),
         }
     }
-    shared.maintained_at.store(now_ms() as u64, Ordering::Relaxed);
+    shared
+        .maintained_at
+        .store(now_ms() as u64, Ordering::Relaxed);
 }

@@ -40,7 +40,10 @@ pub struct Live {
 /// The sort key of a path: its bytes, `/` as NUL.
 pub fn key_of(path: &Path) -> Vec<u8> {
     let bytes = path.as_os_str().as_bytes();
-    bytes.iter().map(|&b| if b == b'/' { 0 } else { b }).collect()
+    bytes
+        .iter()
+        .map(|&b| if b == b'/' { 0 } else { b })
+        .collect()
 }
 
 /// The path of a sort key.
@@ -84,8 +87,9 @@ impl Journal {
                  WHERE key = ?1 OR (key >= ?2 AND key < ?3) ORDER BY key",
             )
             .map_err(fail)?;
-        let rows =
-            statement.query_map(params![key_of(root), low, high], catalog_fact).map_err(fail)?;
+        let rows = statement
+            .query_map(params![key_of(root), low, high], catalog_fact)
+            .map_err(fail)?;
         let mut broken = None;
         let value = work(&mut rows.map_while(|row| row.map_err(|e| broken = Some(e)).ok()));
         match broken {
@@ -116,7 +120,10 @@ impl Journal {
             )?
             .query_row([id as i64], |row| {
                 let folder: Option<Vec<u8>> = row.get(1)?;
-                Ok((path_of(&row.get::<_, Vec<u8>>(0)?), path_of(&folder.unwrap_or_default())))
+                Ok((
+                    path_of(&row.get::<_, Vec<u8>>(0)?),
+                    path_of(&folder.unwrap_or_default()),
+                ))
             })
             .optional()
         })
@@ -163,12 +170,19 @@ impl Journal {
                         let revision = row.get::<_, i64>(1)? as u64;
                         let author = row.get(2)?;
                         Ok((
-                            Live { path: path_of(&key), revision, author, also_at: Vec::new() },
+                            Live {
+                                path: path_of(&key),
+                                revision,
+                                author,
+                                also_at: Vec::new(),
+                            },
                             content,
                         ))
                     })
                     .optional()?;
-                let Some((mut live, content)) = row else { continue };
+                let Some((mut live, content)) = row else {
+                    continue;
+                };
                 if let Some(content) = content {
                     live.also_at = twins
                         .query_map(params![content, id as i64, ALSO_AT as i64], |row| {
@@ -209,12 +223,21 @@ fn apply_one(
             insert(t, folder, disk, now_ms)?;
             applied.queued += 1;
         }
-        Change::Changed { id, disk } | Change::Returned { id, disk, touched: true } => {
+        Change::Changed { id, disk }
+        | Change::Returned {
+            id,
+            disk,
+            touched: true,
+        } => {
             identify(t, *id, &key_of(&disk.path), folder, disk)?;
             mark_dirty(t, *id, now_ms)?;
             applied.queued += 1;
         }
-        Change::Returned { id, disk, touched: false } => {
+        Change::Returned {
+            id,
+            disk,
+            touched: false,
+        } => {
             identify(t, *id, &key_of(&disk.path), folder, disk)?;
             bring_back(t, *id)?;
         }
@@ -249,12 +272,7 @@ fn apply_one(
     Ok(())
 }
 
-fn insert(
-    t: &Transaction<'_>,
-    folder: u64,
-    disk: &DiskFact,
-    now_ms: i64,
-) -> rusqlite::Result<()> {
+fn insert(t: &Transaction<'_>, folder: u64, disk: &DiskFact, now_ms: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "INSERT INTO file (key, folder, fsid, ino, size, mtime_ns, ctime_ns, state, changed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)

@@ -46,9 +46,11 @@ impl Journal {
                 "INSERT INTO folder (path) VALUES (?1) ON CONFLICT (path) DO NOTHING",
                 [key_of(path)],
             )?;
-            t.query_row("SELECT id FROM folder WHERE path = ?1", [key_of(path)], |row| {
-                row.get::<_, i64>(0).map(|id| id as u64)
-            })
+            t.query_row(
+                "SELECT id FROM folder WHERE path = ?1",
+                [key_of(path)],
+                |row| row.get::<_, i64>(0).map(|id| id as u64),
+            )
         })
     }
 

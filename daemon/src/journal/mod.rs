@@ -86,7 +86,11 @@ impl Journal {
                 .map_err(fail("setting the busy timeout"))?;
             connection.set_prepared_statement_cache_capacity(64);
         }
-        Ok(Journal { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Journal {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+        })
     }
 
     /// Runs `work` in one durable transaction.
@@ -160,7 +164,11 @@ impl Journal {
 }
 
 fn sqlite(path: &Path, doing: &'static str, source: rusqlite::Error) -> JournalError {
-    JournalError::Sqlite { path: path.to_owned(), doing, source }
+    JournalError::Sqlite {
+        path: path.to_owned(),
+        doing,
+        source,
+    }
 }
 
 /// A poisoned lock only says that another thread panicked; SQLite rolled its transaction back.

@@ -303,7 +303,9 @@ impl Journal {
                 "SELECT id FROM file WHERE state = 7 AND changed_at <= ?1
                  ORDER BY changed_at LIMIT ?2",
             )?
-            .query_map([until, limit as i64], |row| row.get::<_, i64>(0).map(|id| id as u64))?
+            .query_map([until, limit as i64], |row| {
+                row.get::<_, i64>(0).map(|id| id as u64)
+            })?
             .collect()
         })
     }
@@ -445,7 +447,9 @@ fn donor(row: &Row<'_>) -> rusqlite::Result<Donor> {
         lang: row.get(9)?,
         pages: row.get(10)?,
         engine: row.get(11)?,
-        notes: notes.map(|n| n.lines().map(str::to_owned).collect()).unwrap_or_default(),
+        notes: notes
+            .map(|n| n.lines().map(str::to_owned).collect())
+            .unwrap_or_default(),
     })
 }
 

@@ -172,6 +172,10 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<()> {
                 "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
             ))
             .map_err(fail("creating its tables")),
-        found => Err(JournalError::Newer { path: path.to_owned(), found, known: FORMAT }),
+        found => Err(JournalError::Newer {
+            path: path.to_owned(),
+            found,
+            known: FORMAT,
+        }),
     }
 }

@@ -16,7 +16,14 @@ fn open() -> (tempfile::TempDir, Journal, u64) {
 }
 
 fn fact(path: &str, ino: u64, size: u64) -> DiskFact {
-    DiskFact { path: path.into(), fsid: 1, ino, size, mtime_ns: 1_000_000, ctime_ns: 1_000_000 }
+    DiskFact {
+        path: path.into(),
+        fsid: 1,
+        ino,
+        size,
+        mtime_ns: 1_000_000,
+        ctime_ns: 1_000_000,
+    }
 }
 
 fn new(path: &str, ino: u64) -> Change {
@@ -51,8 +58,14 @@ fn settled(journal: &Journal, folder: u64, path: &str, ino: u64, revision: u64) 
     journal.apply(folder, &[new(path, ino)], 5, true).unwrap();
     let id = journal.record(Path::new(path)).unwrap().unwrap().id;
     let claim = journal.claim(&[id]).unwrap().remove(0);
-    let verdict = if revision > 0 { Verdict::Done } else { Verdict::Failed };
-    journal.acknowledge(&[ack(&claim, fact(path, ino, 10), revision, verdict)], 6).unwrap();
+    let verdict = if revision > 0 {
+        Verdict::Done
+    } else {
+        Verdict::Failed
+    };
+    journal
+        .acknowledge(&[ack(&claim, fact(path, ino, 10), revision, verdict)], 6)
+        .unwrap();
     id
 }
 
@@ -62,14 +75,19 @@ fn state(journal: &Journal, path: &str) -> Option<State> {
 
 #[test]
 fn keys_sort_as_paths_do_component_by_component() {
-    let mut paths = ["/w/a.txt", "/w/a/b", "/w/a-b", "/w/a", "/w/ab/c", "/w/a/b/c"].map(PathBuf::from);
+    let mut paths = [
+        "/w/a.txt", "/w/a/b", "/w/a-b", "/w/a", "/w/ab/c", "/w/a/b/c",
+    ]
+    .map(PathBuf::from);
     paths.sort();
     let mut keys: Vec<_> = paths.iter().map(|p| key_of(p)).collect();
     keys.sort();
     assert_eq!(keys.iter().map(|k| path_of(k)).collect::<Vec<_>>(), paths);
     let (low, high) = subtree_range(Path::new("/w/a"));
-    let inside: Vec<_> =
-        paths.iter().filter(|p| (low.clone()..high.clone()).contains(&key_of(p))).collect();
+    let inside: Vec<_> = paths
+        .iter()
+        .filter(|p| (low.clone()..high.clone()).contains(&key_of(p)))
+        .collect();
     assert_eq!(inside, [Path::new("/w/a/b"), Path::new("/w/a/b/c")]);
 }
 
@@ -89,7 +107,9 @@ fn a_file_is_on_disk_as_at_work_before_work_begins_and_waits_again_after_a_crash
 #[test]
 fn a_file_that_was_at_work_at_every_death_is_given_up_and_its_neighbour_is_not() {
     let (_dir, journal, folder) = open();
-    journal.apply(folder, &[new("/w/bad", 1), new("/w/good", 2)], 5, true).unwrap();
+    journal
+        .apply(folder, &[new("/w/bad", 1), new("/w/good", 2)], 5, true)
+        .unwrap();
     let bad = journal.record(Path::new("/w/bad")).unwrap().unwrap().id;
     for _ in 0..MAX_INTERRUPTIONS {
         journal.claim(&[bad]).unwrap();
@@ -105,11 +125,19 @@ fn a_file_marked_again_while_at_work_keeps_waiting_though_its_rows_are_recorded(
     journal.apply(folder, &[new("/w/a", 1)], 5, true).unwrap();
     let id = journal.candidates(8).unwrap()[0].id;
     let claim = journal.claim(&[id]).unwrap().remove(0);
-    let changed = Change::Changed { id, disk: fact("/w/a", 1, 99) };
+    let changed = Change::Changed {
+        id,
+        disk: fact("/w/a", 1, 99),
+    };
     journal.apply(folder, &[changed], 6, true).unwrap();
-    journal.acknowledge(&[ack(&claim, fact("/w/a", 1, 10), 4, Verdict::Done)], 7).unwrap();
+    journal
+        .acknowledge(&[ack(&claim, fact("/w/a", 1, 10), 4, Verdict::Done)], 7)
+        .unwrap();
     let record = journal.record(Path::new("/w/a")).unwrap().unwrap();
-    assert_eq!((record.state, record.revision, record.size), (State::Dirty, 4, 99));
+    assert_eq!(
+        (record.state, record.revision, record.size),
+        (State::Dirty, 4, 99)
+    );
 }
 
 #[test]
@@ -117,9 +145,23 @@ fn a_move_costs_nothing_and_is_remembered_until_the_table_has_it() {
     let (_dir, journal, folder) = open();
     let id = settled(&journal, folder, "/w/a", 1, 4);
     let disk = fact("/w/b", 1, 10);
-    journal.apply(folder, &[Change::Moved { id, disk, touched: false }], 7, true).unwrap();
+    journal
+        .apply(
+            folder,
+            &[Change::Moved {
+                id,
+                disk,
+                touched: false,
+            }],
+            7,
+            true,
+        )
+        .unwrap();
     assert_eq!(state(&journal, "/w/b"), Some(State::Done));
-    assert_eq!(journal.behind(9).unwrap(), [(id, "/w/b".into(), "/w".into())]);
+    assert_eq!(
+        journal.behind(9).unwrap(),
+        [(id, "/w/b".into(), "/w".into())]
+    );
     assert_eq!(journal.counts().unwrap().pending, 1);
     journal.placed(&[(id, "/w/b".into())]).unwrap();
     assert_eq!(journal.counts().unwrap().pending, 0);
@@ -131,8 +173,16 @@ fn two_files_that_swap_their_names_keep_their_ids_and_their_rows() {
     let a = settled(&journal, folder, "/w/a", 1, 4);
     let b = settled(&journal, folder, "/w/b", 2, 5);
     let swap = [
-        Change::Moved { id: a, disk: fact("/w/b", 1, 10), touched: false },
-        Change::Moved { id: b, disk: fact("/w/a", 2, 10), touched: false },
+        Change::Moved {
+            id: a,
+            disk: fact("/w/b", 1, 10),
+            touched: false,
+        },
+        Change::Moved {
+            id: b,
+            disk: fact("/w/a", 2, 10),
+            touched: false,
+        },
     ];
     journal.apply(folder, &swap, 7, true).unwrap();
     let record = |path: &str| journal.record(Path::new(path)).unwrap().unwrap();
@@ -144,12 +194,31 @@ fn two_files_that_swap_their_names_keep_their_ids_and_their_rows() {
 fn a_move_seen_in_two_halves_brings_the_file_back_as_it_was() {
     let (_dir, journal, folder) = open();
     let id = settled(&journal, folder, "/w/a", 1, 4);
-    journal.apply(folder, &[Change::Gone { id }], 7, true).unwrap();
-    assert!(journal.live(&[id]).unwrap().is_empty(), "gone from answers at once");
+    journal
+        .apply(folder, &[Change::Gone { id }], 7, true)
+        .unwrap();
+    assert!(
+        journal.live(&[id]).unwrap().is_empty(),
+        "gone from answers at once"
+    );
     let disk = fact("/w/new/a", 1, 10);
-    journal.apply(folder, &[Change::Moved { id, disk, touched: false }], 8, true).unwrap();
+    journal
+        .apply(
+            folder,
+            &[Change::Moved {
+                id,
+                disk,
+                touched: false,
+            }],
+            8,
+            true,
+        )
+        .unwrap();
     assert_eq!(state(&journal, "/w/new/a"), Some(State::Done));
-    assert_eq!(journal.live(&[id]).unwrap()[&id].path, Path::new("/w/new/a"));
+    assert_eq!(
+        journal.live(&[id]).unwrap()[&id].path,
+        Path::new("/w/new/a")
+    );
 }
 
 #[test]
@@ -161,7 +230,11 @@ fn a_missing_file_is_forgotten_after_its_rows_and_one_that_came_back_is_read_aga
     journal.apply(folder, &changes, 7, true).unwrap();
     let victims = journal.missing(7, 9).unwrap();
     assert_eq!(victims, [gone, back]);
-    let returned = Change::Returned { id: back, disk: fact("/w/back", 2, 10), touched: false };
+    let returned = Change::Returned {
+        id: back,
+        disk: fact("/w/back", 2, 10),
+        touched: false,
+    };
     journal.apply(folder, &[returned], 8, true).unwrap();
     journal.forget(&victims).unwrap();
     assert_eq!(state(&journal, "/w/gone"), None);
@@ -174,10 +247,22 @@ fn promise_19_a_failure_is_kept_until_the_bytes_change_or_a_hand_retries() {
     let id = settled(&journal, folder, "/w/a", 1, 0);
     let own = journal.donor(id, &[7; 32], "text", "x1").unwrap().unwrap();
     assert_eq!((own.id, own.verdict), (id, Verdict::Failed));
-    assert_eq!(journal.donor(id + 1, &[7; 32], "text", "x1").unwrap(), None, "not another's");
-    assert_eq!(journal.donor(id, &[7; 32], "text", "x2").unwrap(), None, "a newer extractor");
+    assert_eq!(
+        journal.donor(id + 1, &[7; 32], "text", "x1").unwrap(),
+        None,
+        "not another's"
+    );
+    assert_eq!(
+        journal.donor(id, &[7; 32], "text", "x2").unwrap(),
+        None,
+        "a newer extractor"
+    );
     assert_eq!(journal.retry(Some(Path::new("/w")), 9).unwrap(), 1);
-    assert_eq!(journal.donor(id, &[7; 32], "text", "x1").unwrap(), None, "a retry is a real one");
+    assert_eq!(
+        journal.donor(id, &[7; 32], "text", "x1").unwrap(),
+        None,
+        "a retry is a real one"
+    );
 }
 
 #[test]

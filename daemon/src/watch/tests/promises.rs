@@ -131,6 +131,27 @@ async fn promise_3_a_folder_whose_parents_come_and_go() {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_moved_out_is_let_go() {
+    let mut driver = Driver::prepared(settings(), 64, |root| {
+        fs::create_dir_all(root.join("d/e")).unwrap();
+    })
+    .await;
+    assert_eq!(driver.watcher.coverage().watched_dirs, 3);
+    let outside = driver.root.with_file_name("outside");
+    fs::rename(driver.path("d"), &outside).unwrap();
+    fs::write(outside.join("e/f"), "not ours any more").unwrap();
+    driver.sync().await;
+    fs::write(outside.join("e/g"), "nor this").unwrap();
+    driver.sync().await;
+    assert_eq!(driver.watcher.coverage().watched_dirs, 1);
+    assert_eq!(driver.times("d/e/g"), 0);
+    fs::rename(&outside, driver.path("d")).unwrap();
+    driver.until("d/e/g", "nor this").await;
+    fs::write(driver.path("d/e/h"), "ours again").unwrap();
+    driver.until("d/e/h", "ours again").await;
+}
+
+#[tokio::test]
 async fn promise_4_both_ends_of_a_rename_are_neighbours() {
     let mut driver = Driver::prepared(settings(), 64, |root| {
         fs::create_dir_all(root.join("old/deep")).unwrap();

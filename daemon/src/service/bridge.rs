@@ -52,7 +52,7 @@ impl Memory for Handle {
         let live = Handle::live(self, &files)
             .await
             .map_err(|e| e.to_string())?;
-        let known = |(file, live): (u64, crate::engine::LiveFile)| {
+        let known = |(file, live): (u64, crate::journal::Live)| {
             let live = Live {
                 path: live.path,
                 revision: live.revision,

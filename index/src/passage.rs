@@ -62,8 +62,8 @@ impl Store {
         }
         let _reading = self.reading().await?;
         let conditions = Conditions::new([].iter(), filter.none.iter());
-        verified(limit, &conditions, async |fetch| {
-            nearest(&self.shared.table, vector, filter, fetch).await
+        verified(limit, &conditions, |fetch| {
+            Box::pin(nearest(&self.shared.table, vector, filter, fetch))
         })
         .await
     }

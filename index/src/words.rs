@@ -6,6 +6,7 @@
 //! or there are no more.
 
 use futures::TryStreamExt as _;
+use futures::future::BoxFuture;
 use lancedb::Table;
 use lancedb::index::scalar::{
     BooleanQuery, FtsQuery, FullTextSearchQuery, MatchQuery, Occur, Operator,
@@ -55,8 +56,8 @@ impl Store {
                 scan(&self.shared.table, filter, &conditions, limit).await
             };
         };
-        verified(limit, &conditions, async |fetch| {
-            search(&self.shared.table, &text, filter, fetch).await
+        verified(limit, &conditions, |fetch| {
+            Box::pin(search(&self.shared.table, &text, filter, fetch))
         })
         .await
     }
@@ -106,11 +107,12 @@ impl Conditions {
 }
 
 /// The first `limit` results of `fetch` for which the conditions hold, fetching more and more
-/// until there are so many, or no more.
-pub(crate) async fn verified(
+/// until there are so many, or no more. (Boxed, for the compiler does not see yet that the
+/// future of an async closure is `Send`.)
+pub(crate) async fn verified<'a>(
     limit: usize,
     conditions: &Conditions,
-    fetch: impl AsyncFn(usize) -> Result<Vec<Scored>, IndexError>,
+    fetch: impl Fn(usize) -> BoxFuture<'a, Result<Vec<Scored>, IndexError>>,
 ) -> Result<Vec<Scored>, IndexError> {
     if conditions.is_empty() {
         return fetch(limit).await;

@@ -240,6 +240,7 @@ async fn promise_18_a_bomb_meets_the_memory_limit() {
     let words = format!("out of memory: limit {MEMORY_MIB} MiB");
     scene.dies_of("bomb", &words).await;
     scene.dies_of("swell", &words).await;
+    scene.dies_of("double", &words).await;
     // The limit, not the machine: one byte less than it is too much beside what is there,
     // and half of it is fine.
     let half = MEMORY_MIB * 1024 * 1024 / 2;

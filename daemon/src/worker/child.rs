@@ -20,6 +20,7 @@ use hippo_config::Limits;
 use hippo_extractors::parse::{self, Engines, Input, Output};
 use hippo_extractors::{Metadata, Refusal, Segment};
 
+use super::last_words;
 use super::protocol::{
     FrameError, FromWorker, Inbox, Job, LABEL_MAX_BYTES, NOTES_MAX, PROTOCOL, SEGMENT_MAX_BYTES,
     Setup, ToWorker, encode,
@@ -96,6 +97,7 @@ fn conversation<E>(
     };
     let engines = load(pdfium_path(&setup));
     sandbox::be_polite();
+    last_words::prepare(setup.memory_max_mib);
     match sandbox::close(kernel, setup.memory_max_mib) {
         Err(unfit) => {
             let reason = unfit.to_string();

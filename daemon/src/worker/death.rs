@@ -7,6 +7,8 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use super::last_words::MEMORY_RAN_OUT;
+
 /// What stderr may say before it counts for nothing: a panic, an abort, a library's last
 /// words. The newest are kept.
 const TAIL_BYTES: usize = 4 * 1024;
@@ -63,6 +65,7 @@ pub(super) fn reason(evidence: &Evidence<'_>) -> String {
     let signal = status.and_then(|status| status.signal());
     let starved = tail.says("memory allocation of")
         || tail.says("std::bad_alloc")
+        || tail.says(MEMORY_RAN_OUT)
         || (evidence.near_limit && signal.is_some());
     if starved {
         return format!("out of memory: limit {} MiB", evidence.memory_max_mib);

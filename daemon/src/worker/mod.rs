@@ -14,6 +14,7 @@
 mod answer;
 pub mod child;
 mod death;
+mod last_words;
 mod patience;
 pub mod pool;
 mod process;

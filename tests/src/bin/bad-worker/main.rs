@@ -213,6 +213,7 @@ fn misbehave(verb: &str, rest: &str, out: &mut dyn Output) {
             std::hint::black_box(vec![1_u8; size]);
         }
         "swell" => swell(out),
+        "double" => double(),
         "keep" => std::mem::forget(vec![1_u8; rest.parse().unwrap_or(0)]),
         _ => {}
     }
@@ -232,6 +233,18 @@ fn swell(out: &mut dyn Output) {
     loop {
         all.push(std::hint::black_box(vec![1_u8; 100_000]));
         out.progress(all.len() as u64, 0, "swell");
+    }
+}
+
+/// A buffer that doubles, in the hands of a library that aborts without a word.
+fn double() {
+    let mut buffer: Vec<u8> = vec![1; 1 << 20];
+    loop {
+        if buffer.try_reserve_exact(buffer.len() * 2).is_err() {
+            std::process::abort();
+        }
+        buffer.resize(buffer.len() * 2, 1);
+        std::hint::black_box(&buffer);
     }
 }
 

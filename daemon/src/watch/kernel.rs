@@ -1,12 +1,12 @@
 //! The inotify queue and the table of what is watched in it (Linux).
 //!
-//! Why not through `notify`, which serves macOS below: measured here, letting go of
-//! one watch takes it 2 ms when 20,000 are held (it looks through all of them), so
-//! that deleting 5,000 of those folders keeps its thread busy for 6.6 s, during
-//! which the kernel's queue overflows; and asking for a watch on a path that it
-//! believes to hold is answered "yes" without asking the kernel, which loses the
-//! watch of a folder that was deleted and made anew. Here both are looked up by
-//! order, and each request reaches the kernel.
+//! Why not through `notify`, which serves macOS: measured here with 20,000 folders
+//! watched, letting go of one takes its thread 2 ms (it looks through all of them),
+//! so that after 5,000 of them were deleted it is busy for 5 s (13 s on a loaded
+//! machine) while the kernel's queue fills up; this table has caught up after 4 ms.
+//! And where notify believes that it holds a path, it answers "yes" without asking
+//! the kernel. Here each request reaches the kernel, in 10 microseconds, and a watch
+//! takes 160 bytes.
 //!
 //! The table is right by these rules: a descriptor belongs to an inode, so a folder
 //! that answers with a known descriptor under a new path has moved there; the

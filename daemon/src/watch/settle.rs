@@ -127,9 +127,9 @@ impl Dirty {
         let due = match touch {
             Touch::Now => now,
             Touch::Closed => self.floor(path, now, now + CLOSE_GRACE),
-            Touch::Writing | Touch::Settle | Touch::Gone => {
-                self.floor(path, now, now + self.settle)
-            }
+            Touch::Writing | Touch::Settle => self.floor(path, now, now + self.settle),
+            // What was deleted must leave the answers, however often it was saved.
+            Touch::Gone => now + self.settle,
         };
         if let Some(entry) = self.entries.get_mut(path) {
             entry.last = now;
@@ -137,7 +137,7 @@ impl Dirty {
             entry.copying &= entry.writing;
             // Never later, lest a file that is saved without end is never due. What
             // is due too early is put off when it falls due.
-            if matches!(touch, Touch::Now | Touch::Closed) {
+            if matches!(touch, Touch::Now | Touch::Closed | Touch::Gone) {
                 self.reschedule(path, due, touch == Touch::Now);
             }
             return;

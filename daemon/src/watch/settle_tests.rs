@@ -169,6 +169,18 @@ fn a_path_that_is_saved_again_and_again_waits_longer_each_time() {
 }
 
 #[test]
+fn promise_13_a_file_that_was_saved_often_is_not_long_in_going() {
+    let mut bench = Bench::new(9);
+    for at in (0..20_000).step_by(10) {
+        bench.until(at);
+        bench.touch("/a", Touch::Closed);
+    }
+    bench.touch("/a", Touch::Gone);
+    let told = bench.until(40_000);
+    assert!(told.len() == 1 && told[0].0 <= 20_150, "{told:?}");
+}
+
+#[test]
 fn a_person_who_saves_once_a_second_is_not_held_up() {
     let mut bench = Bench::new(9);
     for second in 1..50_u32 {

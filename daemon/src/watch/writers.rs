@@ -7,8 +7,8 @@
 //! process, another system), the file counts as a log and is read within the cap:
 //! being early costs a second reading, being late would be a broken promise.
 //!
-//! One look takes milliseconds (measured: 8 ms with 120 processes), and is taken
-//! only when a file falls due that was written to and not closed.
+//! One look takes milliseconds (measured with 104 processes: 2 ms at best, 6 ms on
+//! a busy machine), and is taken only when a file falls due that was written to and not closed.
 
 use std::collections::HashSet;
 use std::path::Path;

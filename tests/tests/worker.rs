@@ -588,7 +588,11 @@ async fn a_descriptor_that_can_write_goes_to_no_worker() {
 /// wide that only a broken pool exceeds them.
 #[tokio::test]
 async fn the_pool_is_quick() {
-    let scene = Scene::new();
+    // The settings that ship, with the true extractor.
+    let mut config = config(BAD);
+    config.memory_max_mib = 1024;
+    config.stall_ms = 20_000;
+    let scene = Scene::with(config);
     let begun = Instant::now();
     scene.pool.warm().await.unwrap();
     let start = begun.elapsed();

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use whatlang::{Lang, Script};
 
-use crate::passage::is_cjk;
+use crate::weight::is_cjk;
 
 /// Trigrams of so many characters decide; more costs time and changes nothing.
 const SAMPLE_MAX_CHARS: usize = 1_500;

@@ -18,6 +18,7 @@ pub mod infer;
 pub mod language;
 pub mod parse;
 pub mod passage;
+mod weight;
 
 pub use extraction::{EXTRACTOR_VERSION, Kind, Metadata, Refusal, Segment, Source, Verdict};
 pub use format::{format_class, refuse_unread};

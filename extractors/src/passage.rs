@@ -9,10 +9,12 @@
 //! Promises: every non-space character of every block stands in some passage, in order;
 //! no passage weighs more than [`MAX_WEIGHT`] (and the prefix); none is blank.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use unicode_segmentation::UnicodeSegmentation;
+
+pub use crate::weight::weight;
+use crate::weight::{Scale, fits, is_cjk, squeezed};
 
 /// Below this a passage looks for more to join. 110 words, 220 Han characters.
 pub const MIN_WEIGHT: usize = 220;
@@ -25,85 +27,6 @@ pub const MAX_WEIGHT: usize = 400;
 const HEADING_MIN_WEIGHT: usize = 100;
 /// What two halves of a cut sentence share: 20 words, 40 Han characters.
 const OVERLAP_WEIGHT: usize = 40;
-/// A word weighs as much as two Han characters, as the ratio of the bounds has it.
-const WORD_WEIGHT: usize = 2;
-/// Of what has no spaces (hashes, paths, long compounds) so many characters weigh like
-/// one word, so that a line of base64 is no passage of a single "word".
-const WORD_MAX_CHARS: usize = 12;
-
-/// Whether a character is written without spaces around words: Han, kana, Hangul
-/// syllables (shorter words than ours), and their full-width punctuation.
-pub(crate) fn is_cjk(c: char) -> bool {
-    matches!(c,
-        '\u{2E80}'..='\u{312F}' | '\u{3190}'..='\u{31FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}'
-        | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF01}'..='\u{FFEF}'
-        | '\u{20000}'..='\u{323AF}')
-}
-
-/// The weight of a growing text, character by character.
-#[derive(Default, Clone, Copy)]
-struct Scale {
-    weight: usize,
-    run_chars: usize,
-}
-
-impl Scale {
-    fn add(&mut self, c: char) -> usize {
-        if c.is_whitespace() {
-            self.run_chars = 0;
-        } else if is_cjk(c) {
-            self.run_chars = 0;
-            self.weight += 1;
-        } else {
-            if self.run_chars.is_multiple_of(WORD_MAX_CHARS) {
-                self.weight += WORD_WEIGHT;
-            }
-            self.run_chars += 1;
-        }
-        self.weight
-    }
-}
-
-/// How much of a passage a text fills: 1 for a Han character, 2 for a word.
-pub fn weight(text: &str) -> usize {
-    let mut scale = Scale::default();
-    for c in text.chars() {
-        scale.add(c);
-    }
-    scale.weight
-}
-
-/// Whether a text weighs at most `limit`, without reading more of it than that takes.
-fn fits(text: &str, limit: usize) -> bool {
-    let mut scale = Scale::default();
-    text.chars().all(|c| scale.add(c) <= limit)
-}
-
-/// Of text that is mostly space (a table drawn with blanks, a hostile gap of megabytes)
-/// so much of each gap is kept.
-const GAP_MAX_CHARS: usize = 16;
-/// Text with more bytes than this for its weight is mostly space: the widest words have 25.
-const BYTES_PER_WEIGHT: usize = 32;
-/// A short text may be as sparse as it likes.
-const SPARSE_FREE_BYTES: usize = 256;
-
-/// The text with its gaps cut short, where they are most of it: a passage's weight must
-/// bound its bytes.
-fn squeezed(text: &str, weight: usize) -> Cow<'_, str> {
-    if text.len() <= weight * BYTES_PER_WEIGHT + SPARSE_FREE_BYTES {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::new();
-    let mut gap = 0;
-    for c in text.chars() {
-        gap = if c.is_whitespace() { gap + 1 } else { 0 };
-        if gap <= GAP_MAX_CHARS {
-            out.push(c);
-        }
-    }
-    Cow::Owned(out)
-}
-
 /// What a block is, which says where it may be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -420,15 +343,6 @@ mod tests {
             .iter()
             .map(|p| visible(&p.text[p.overlap_bytes..]))
             .collect()
-    }
-
-    #[test]
-    fn words_and_han_weigh_as_the_bounds_say() {
-        assert_eq!(weight("two words"), 4);
-        assert_eq!(weight("训练成本"), 4);
-        assert_eq!(weight("用 GPT 训练"), 5);
-        assert_eq!(weight(&"x".repeat(120)), 20);
-        assert_eq!(weight(" \n "), 0);
     }
 
     #[test]

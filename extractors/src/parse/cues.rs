@@ -6,7 +6,8 @@
 
 use super::subtitle::{Cue, Script};
 use super::writer::{Place, Writer};
-use crate::passage::{Gap, MAX_WEIGHT, MIN_WEIGHT, Packer, Shape, is_cjk, weight};
+use crate::passage::{Gap, MAX_WEIGHT, MIN_WEIGHT, Packer, Shape, weight};
+use crate::weight::is_cjk;
 
 /// A moment of at least this length ends at the next pause or sentence.
 const MOMENT_MIN_MS: u64 = 20_000;

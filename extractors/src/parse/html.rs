@@ -7,10 +7,11 @@
 
 use dom_query::{Document, NodeRef};
 
+use super::markup::{Block, Gatherer, Role, nesting, role as markup_role, stripped};
 use super::prose::{self, Facts};
 use super::writer::{Place, Writer};
 use crate::language;
-use crate::passage::{Gap, Packer, Shape};
+use crate::passage::{Gap, Packer};
 
 /// Building a tree takes time with the square of its depth (each tag looks up through
 /// its ancestors): 50,000 take a minute, 2,000 a tenth of a second.
@@ -24,20 +25,14 @@ const READABILITY_MAX_BYTES: usize = 2 << 20;
 /// Deeper trees than any article's: what is nested so deep is broken or hostile.
 const READABILITY_MAX_DEPTH: usize = 200;
 /// An "article" with less than this share of the visible text is a wrong guess: a
-/// listing, a page of results, a table.
+/// listing, a page of results, a table ...
 const MAIN_MIN_PERCENT: usize = 30;
-/// ... unless it is at least so long by itself.
-const MAIN_ENOUGH_BYTES: usize = 2_000;
+/// ... but one that is long by itself may stand among many comments and menus.
+const LONG_MAIN_BYTES: usize = 2_000;
+/// The share that it still must have.
+const LONG_MAIN_MIN_PERCENT: usize = 15;
 /// A sign of life after so many blocks.
 const PROGRESS_EVERY_BLOCKS: usize = 5_000;
-
-/// A stretch of text between block elements.
-#[derive(Debug, PartialEq, Eq)]
-struct Block {
-    shape: Shape,
-    gap: Gap,
-    text: String,
-}
 
 /// Writes a web page.
 pub(crate) fn page(text: &str, writer: &mut Writer<'_>) -> Facts {
@@ -68,9 +63,12 @@ pub(crate) fn page(text: &str, writer: &mut Writer<'_>) -> Facts {
         if let Some((main, byline)) = main_text(document) {
             let main_bytes: usize = main.iter().map(|block| block.text.len()).sum();
             facts.author = facts.author.or(byline);
-            if main_bytes >= MAIN_ENOUGH_BYTES.min(visible_bytes)
-                && main_bytes * 100 >= visible_bytes * MAIN_MIN_PERCENT
-            {
+            let least = if main_bytes >= LONG_MAIN_BYTES {
+                LONG_MAIN_MIN_PERCENT
+            } else {
+                MAIN_MIN_PERCENT
+            };
+            if main_bytes * 100 >= visible_bytes * least {
                 write_blocks(&main, writer);
                 return facts;
             }
@@ -151,111 +149,6 @@ fn write_blocks(blocks: &[Block], writer: &mut Writer<'_>) {
     writer.drain(&mut packer, Place::BODY);
 }
 
-/// How an element bears on the text around it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Inline,
-    Block,
-    Row,
-    Cell,
-    Heading,
-    Pre,
-    Break,
-    Hidden,
-}
-
-fn role(name: &str) -> Role {
-    match name {
-        "script" | "style" | "noscript" | "template" | "svg" | "iframe" | "object" | "head"
-        | "canvas" | "title" | "select" | "textarea" => Role::Hidden,
-        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => Role::Heading,
-        "pre" => Role::Pre,
-        "br" => Role::Break,
-        "li" | "tr" | "dt" | "dd" | "option" => Role::Row,
-        "td" | "th" => Role::Cell,
-        "p" | "div" | "section" | "article" | "main" | "header" | "footer" | "nav" | "aside"
-        | "blockquote" | "table" | "tbody" | "thead" | "tfoot" | "ul" | "ol" | "dl" | "figure"
-        | "figcaption" | "form" | "fieldset" | "hr" | "body" | "html" | "address" | "details"
-        | "summary" | "caption" | "center" => Role::Block,
-        _ => Role::Inline,
-    }
-}
-
-/// Text as it is gathered, until a block element ends it.
-#[derive(Default)]
-struct Gatherer {
-    blocks: Vec<Block>,
-    text: String,
-    pre: usize,
-    heading: usize,
-    row: bool,
-}
-
-impl Gatherer {
-    fn end_block(&mut self) {
-        let text = self
-            .text
-            .trim_matches(|c: char| c == '\n' || c == ' ' || c == '|' || c == '\u{a0}')
-            .trim_end();
-        if !text.is_empty() {
-            let shape = if self.heading > 0 {
-                Shape::Heading
-            } else if text.contains('\n') {
-                Shape::Lines
-            } else {
-                Shape::Prose
-            };
-            self.blocks.push(Block {
-                shape,
-                gap: if self.row { Gap::Line } else { Gap::Paragraph },
-                text: text.to_owned(),
-            });
-        }
-        self.text.clear();
-        self.row = false;
-    }
-
-    fn add(&mut self, text: &str) {
-        if self.pre > 0 {
-            self.text.push_str(text);
-            return;
-        }
-        for c in text.chars() {
-            if !c.is_whitespace() || c == '\u{3000}' {
-                self.text.push(c);
-            } else if !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
-                self.text.push(' ');
-            }
-        }
-    }
-
-    fn enter(&mut self, role: Role) {
-        match role {
-            Role::Inline | Role::Hidden => {}
-            Role::Break => self.text.push('\n'),
-            Role::Cell => {
-                if !self.text.trim().is_empty() {
-                    self.text.push_str(" | ");
-                }
-            }
-            Role::Block | Role::Row | Role::Heading | Role::Pre => {
-                self.end_block();
-                self.row = role == Role::Row;
-                self.heading += usize::from(role == Role::Heading);
-                self.pre += usize::from(role == Role::Pre);
-            }
-        }
-    }
-
-    fn leave(&mut self, role: Role) {
-        if matches!(role, Role::Block | Role::Row | Role::Heading | Role::Pre) {
-            self.end_block();
-            self.heading -= usize::from(role == Role::Heading && self.heading > 0);
-            self.pre -= usize::from(role == Role::Pre && self.pre > 0);
-        }
-    }
-}
-
 /// The visible text under a node, block by block, and how deep the tree is.
 fn blocks(root: &NodeRef<'_>) -> (Vec<Block>, usize) {
     let mut gatherer = Gatherer::default();
@@ -267,7 +160,7 @@ fn blocks(root: &NodeRef<'_>) -> (Vec<Block>, usize) {
         if node.is_text() {
             gatherer.add(&node.text());
         } else if let Some(name) = node.node_name() {
-            role = self::role(&name);
+            role = markup_role(&name);
             if node.has_attr("hidden") {
                 role = Role::Hidden;
             }
@@ -299,123 +192,6 @@ fn blocks(root: &NodeRef<'_>) -> (Vec<Block>, usize) {
     }
     gatherer.end_block();
     (gatherer.blocks, deepest)
-}
-
-/// How deep a page nests, about: elements that need no closing tag are not counted.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for (at, _) in text.match_indices('<') {
-        let tag = &text.as_bytes()[at + 1..];
-        let closes = tag.first() == Some(&b'/');
-        let name: Vec<u8> = tag
-            .iter()
-            .skip(usize::from(closes))
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .map(u8::to_ascii_lowercase)
-            .take(12)
-            .collect();
-        match name.as_slice() {
-            b"" | b"p" | b"li" | b"dt" | b"dd" | b"tr" | b"td" | b"th" | b"thead" | b"tbody"
-            | b"tfoot" | b"option" | b"br" | b"hr" | b"img" | b"input" | b"meta" | b"link"
-            | b"col" | b"area" | b"base" | b"embed" | b"source" | b"track" | b"wbr" | b"param" => {}
-            _ if closes => depth = depth.saturating_sub(1),
-            _ => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-        }
-    }
-    deepest
-}
-
-/// The text between tags, without building a tree. `html`: scripts and styles are no
-/// text, and inline elements do not part words.
-fn stripped(text: &str, html: bool) -> Vec<Block> {
-    let mut gatherer = Gatherer::default();
-    let mut rest = text;
-    while let Some(at) = rest.find('<') {
-        gatherer.add(&unescaped(&rest[..at]));
-        rest = &rest[at..];
-        if let Some(cdata) = rest.strip_prefix("<![CDATA[") {
-            let end = cdata.find("]]>").unwrap_or(cdata.len());
-            gatherer.add(&cdata[..end]);
-            rest = cdata.get(end + 3..).unwrap_or("");
-            continue;
-        }
-        if rest.starts_with("<!--") {
-            rest = rest.find("-->").map_or("", |end| &rest[end + 3..]);
-            continue;
-        }
-        let Some(end) = rest.find('>') else {
-            // A lone "<" is text, and so is what follows it.
-            gatherer.add(&unescaped(rest));
-            rest = "";
-            break;
-        };
-        let name: String = rest[1..end]
-            .trim_start_matches('/')
-            .chars()
-            .take_while(char::is_ascii_alphanumeric)
-            .collect::<String>()
-            .to_ascii_lowercase();
-        let opens = !rest[1..].starts_with('/');
-        rest = &rest[end + 1..];
-        let role = if html { role(&name) } else { Role::Block };
-        if html && opens && matches!(name.as_str(), "script" | "style") {
-            let close = format!("</{name}");
-            // Case matters little here: closing tags in capitals are rare, and then the
-            // script ends with the page.
-            rest = rest.find(&close).map_or("", |at| &rest[at..]);
-        } else if opens {
-            gatherer.enter(role);
-        } else {
-            gatherer.leave(role);
-        }
-    }
-    gatherer.add(&unescaped(rest));
-    gatherer.end_block();
-    gatherer.blocks
-}
-
-/// `&amp;`, `&#20320;`, `&#x4f60;` as characters.
-fn unescaped(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.contains('&') {
-        return text.into();
-    }
-    /// Longest entity looked at: `&thetasym;` and numbers are shorter.
-    const ENTITY_MAX_BYTES: usize = 12;
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let end = rest.bytes().take(ENTITY_MAX_BYTES).position(|b| b == b';');
-        let replaced = end.and_then(|end| {
-            let entity = &rest[1..end];
-            let c = match entity {
-                "amp" => '&',
-                "lt" => '<',
-                "gt" => '>',
-                "quot" => '"',
-                "apos" => '\'',
-                "nbsp" => ' ',
-                _ => {
-                    let number = entity.strip_prefix('#')?;
-                    let code = match number.strip_prefix(['x', 'X']) {
-                        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                        None => number.parse().ok()?,
-                    };
-                    char::from_u32(code)?
-                }
-            };
-            Some((c, end + 1))
-        });
-        let (c, used) = replaced.unwrap_or(('&', 1));
-        out.push(c);
-        rest = &rest[used..];
-    }
-    out.push_str(rest);
-    out.into()
 }
 
 #[cfg(test)]
@@ -482,13 +258,5 @@ mod tests {
         let (facts, text) = run(xml, feed);
         assert_eq!(facts.title.as_deref(), Some("News & more"));
         assert_eq!(text, "News & more\nFirst\n\nHello world\n\nRaw 你好");
-    }
-
-    #[test]
-    fn entities_are_characters() {
-        assert_eq!(
-            unescaped("a &lt; b &#20320;&#x597D; &unknown; & c"),
-            "a < b 你好 &unknown; & c"
-        );
     }
 }

@@ -10,6 +10,7 @@ mod cues;
 mod encoding;
 mod html;
 mod json;
+mod markup;
 mod pdf;
 mod prose;
 mod sniff;

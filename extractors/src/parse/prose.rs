@@ -133,7 +133,7 @@ fn shape_of(paragraph: &str) -> Shape {
     }
     let columns = |line: &str| {
         line.chars()
-            .map(|c| if crate::passage::is_cjk(c) { 2 } else { 1 })
+            .map(|c| if crate::weight::is_cjk(c) { 2 } else { 1 })
             .sum::<usize>()
     };
     let widest = paragraph.lines().map(columns).max().unwrap_or(0);

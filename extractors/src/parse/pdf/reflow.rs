@@ -5,7 +5,8 @@
 //! Words broken by a hyphen are joined, Chinese lines without a space between them. Rows of
 //! numbers and lists stay lines.
 
-use crate::passage::{Gap, Shape, is_cjk};
+use crate::passage::{Gap, Shape};
+use crate::weight::is_cjk;
 
 /// A stretch of a page.
 #[derive(Debug, PartialEq, Eq)]

@@ -113,8 +113,9 @@ fn lock(paths: &Paths) -> anyhow::Result<File> {
         .open(&path)
         .with_context(|| format!("cannot open the lock {}", path.display()))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut pid = String::new();
-        let _ = (&mut file).take(20).read_to_string(&mut pid);
+        let mut pid = [0; 20];
+        let length = file.read(&mut pid).unwrap_or(0);
+        let pid = String::from_utf8_lossy(&pid[..length]);
         let pid = pid.trim();
         let who = if pid.is_empty() {
             String::new()

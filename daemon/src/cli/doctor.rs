@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Exit;
 use super::client::{Client, ClientError};
 use super::probe::{self, Finding, Level, error, ok, warning};
-use super::style::{Style, pad, plain};
+use super::style::{Put as _, Style, pad, plain};
 use crate::service::wire::Status;
 
 #[derive(Debug, Serialize)]
@@ -97,13 +97,13 @@ fn render(report: &Report, style: Style) -> String {
             Level::Warning => style.yellow("! "),
             Level::Error => style.red("✗ "),
         };
-        out.push_str(&format!(
+        out.put(format_args!(
             "{sign}  {} {}\n",
             style.dim(&pad(finding.about, 9)),
             plain(&finding.found)
         ));
         if let Some(fix) = &finding.fix {
-            out.push_str(&format!(
+            out.put(format_args!(
                 "              {} {}\n",
                 style.dim("→"),
                 plain(fix)
@@ -126,6 +126,6 @@ fn render(report: &Report, style: Style) -> String {
             if n == 1 { "thing has" } else { "things have" }
         )),
     };
-    out.push_str(&format!("{summary}\n"));
+    out.put(format_args!("{summary}\n"));
     out
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Exit;
 use super::client::{Client, to_json};
-use super::style::{Style, bytes, count, pad, plain, short_path};
+use super::style::{Put as _, Style, bytes, count, pad, plain, short_path};
 use crate::service::params::encode;
 use crate::service::wire::{Retried, RetryRequest, Why};
 
@@ -40,7 +40,7 @@ fn render(why: &Why, style: Style) -> String {
         other => style.yellow(&plain(other)),
     };
     let mut out = format!("{}  {state}\n", style.cyan(&short_path(&why.path)));
-    out.push_str(&format!("  {}\n", plain(&why.explanation)));
+    out.put(format_args!("  {}\n", plain(&why.explanation)));
     let text = |value: &Option<String>| value.clone();
     let number = |value: Option<u64>| value.map(|n| n.to_string());
     let fields = [
@@ -58,7 +58,7 @@ fn render(why: &Why, style: Style) -> String {
     ];
     for (name, value) in fields {
         if let Some(value) = value {
-            out.push_str(&format!(
+            out.put(format_args!(
                 "  {} {}\n",
                 style.dim(&pad(name, 10)),
                 plain(&value)

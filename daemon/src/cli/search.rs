@@ -3,7 +3,7 @@
 use super::Exit;
 use super::args::Search;
 use super::client::{Client, to_json};
-use super::style::{Style, clock, count, plain, short_path, wrap};
+use super::style::{Put as _, Style, clock, count, plain, short_path, wrap};
 use crate::query::snippet::{CLOSE, OPEN};
 use crate::service::wire::{Answer, Group, Hit, SearchRequest};
 
@@ -67,7 +67,7 @@ fn render(answer: &Answer, offset: usize, style: Style) -> String {
 fn heading(group: &Group, answer: &Answer, style: Style) -> String {
     let mut line = style.cyan(&short_path(&group.path));
     if let Some(title) = &group.title {
-        line.push_str(&format!("  {}", style.bold(&plain(title))));
+        line.put(format_args!("  {}", style.bold(&plain(title))));
     }
     let also = group
         .hits

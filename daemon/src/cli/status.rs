@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::client::Client;
-use super::style::{Style, bytes, count, grouped, pad, plain, short_path, span};
+use super::style::{Put as _, Style, bytes, count, grouped, pad, plain, short_path, span};
 use crate::query::text::width;
 use crate::service::wire::{AtWork, Folder, FolderState, State, Status};
 
@@ -137,11 +137,8 @@ pub(super) fn folder_line(folder: &Folder, widest: usize, style: Style) -> Strin
 
 fn work_line(work: &AtWork, style: Style) -> String {
     let mut how = plain(&work.stage);
-    if work.total > 0 {
-        how.push_str(&format!(
-            " {} %",
-            100 * work.done.min(work.total) / work.total
-        ));
+    if let Some(percent) = (100 * work.done).checked_div(work.total) {
+        how.put(format_args!(" {} %", percent.min(100)));
     }
     let detail = style.dim(&format!("{how}, {}", span(work.seconds as u64)));
     format!("  {}  {detail}", short_path(&work.path))
@@ -158,31 +155,37 @@ fn inside(status: &Status) -> Vec<(&'static str, String)> {
         None => model.state.clone(),
     };
     if let Some(reason) = &model.reason {
-        model_line.push_str(&format!(": {}", plain(reason)));
+        model_line.put(format_args!(": {}", plain(reason)));
     }
-    if model.total > 0 {
+    if model.name.is_some() && model.total > 0 {
         let (covered, total) = (grouped(model.covered), grouped(model.total));
-        model_line.push_str(&format!(", {covered} of {total} segments"));
+        model_line.put(format_args!(", {covered} of {total} segments"));
     }
     let sandbox = &status.sandbox;
     let mut sandbox_line = format!("Landlock {}, seccomp {}", sandbox.landlock, sandbox.seccomp);
     if !sandbox.missing.is_empty() {
-        sandbox_line.push_str(&format!("; {}", plain(&sandbox.missing.join("; "))));
+        sandbox_line.put(format_args!("; {}", plain(&sandbox.missing.join("; "))));
     }
     let mut watch_line = format!(
         "{} watched",
         count(status.watch.watched_dirs, "directory").replace("directorys", "directories")
     );
     if status.watch.polled_dirs > 0 {
-        watch_line.push_str(&format!(", {} polled", grouped(status.watch.polled_dirs)));
+        watch_line.put(format_args!(
+            ", {} polled",
+            grouped(status.watch.polled_dirs)
+        ));
     }
     for note in &status.watch.notes {
-        watch_line.push_str(&format!("; {}", plain(note)));
+        watch_line.put(format_args!("; {}", plain(note)));
     }
     let index = &status.index;
     let mut index_line = format!("{}, {}", count(index.rows, "row"), bytes(index.bytes));
     if index.unindexed > 0 {
-        index_line.push_str(&format!(", {} not indexed yet", grouped(index.unindexed)));
+        index_line.put(format_args!(
+            ", {} not indexed yet",
+            grouped(index.unindexed)
+        ));
     }
     let daemon = format!(
         "pid {}, up {}, {} of memory, version {}",

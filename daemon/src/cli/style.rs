@@ -121,9 +121,8 @@ pub(super) fn wrap(text: &[(char, bool)], limit: usize) -> Vec<Vec<(char, bool)>
             return lines;
         }
         let breaks = |at: &usize| {
-            rest[*at].0 == ' '
-                || is_wide(rest[*at].0) && !closes(rest[*at].0)
-                || is_wide(rest[*at - 1].0) && rest[*at].0 != ' ' && !closes(rest[*at].0)
+            let (before, after) = (rest[*at - 1].0, rest[*at].0);
+            after == ' ' || ((is_wide(before) || is_wide(after)) && !closes(after))
         };
         let at = (1..=fits).rev().find(breaks).unwrap_or(fits);
         lines.push(rest[..at].to_vec());
@@ -163,6 +162,20 @@ fn closes(c: char) -> bool {
     )
 }
 
+/// Adds to a text without a text in between.
+pub(super) trait Put {
+    /// Adds `text`.
+    fn put(&mut self, text: impl std::fmt::Display);
+}
+
+impl Put for String {
+    fn put(&mut self, text: impl std::fmt::Display) {
+        use std::fmt::Write as _;
+        // Writing to a String cannot fail.
+        let _ = write!(self, "{text}");
+    }
+}
+
 /// Pads on the right to so many columns.
 pub(super) fn pad(text: &str, to: usize) -> String {
     let missing = to.saturating_sub(width(text));
@@ -180,7 +193,7 @@ pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -21,7 +21,7 @@ use crate::service::wire::{Status, Stopping};
 
 /// Opening a large table after a crash compares it with the journal: a minute at most for
 /// millions of rows. After that it starts on in the background.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+const START_PATIENCE: Duration = Duration::from_mins(2);
 /// The engine gives its tasks 10 s, the service 3.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a process that starts or ends.

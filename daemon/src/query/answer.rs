@@ -16,7 +16,8 @@ use hippo_config::Settings;
 use hippo_index::{Filter, Scored, WordsQuery};
 
 use super::fuse::{Fused, Question, Ranked, fuse};
-use super::parse::{Query, QueryError};
+use super::parse::Query;
+use super::query_error::QueryError;
 use super::snippet::{Wanted, snippet};
 use super::within::Places;
 use super::{route, when};

@@ -7,7 +7,10 @@
 
 pub mod answer;
 pub mod fuse;
+mod lex;
+pub mod names;
 pub mod parse;
+pub mod query_error;
 pub mod route;
 pub mod snippet;
 pub mod text;
@@ -15,4 +18,5 @@ pub mod when;
 pub mod within;
 
 pub use answer::{Live, Memory, SearchError, answer};
-pub use parse::{Query, QueryError};
+pub use parse::Query;
+pub use query_error::QueryError;

@@ -1,5 +1,6 @@
 //! What each form of a question means, and that no form can break the parser.
 
+use super::super::names::one_slip;
 use super::*;
 use proptest::prelude::*;
 

@@ -7,7 +7,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::parse::QueryError;
+use super::query_error::QueryError;
 
 /// Folders named in the message at most.
 const NAMED: usize = 5;

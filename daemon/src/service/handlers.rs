@@ -17,9 +17,9 @@ use super::wire;
 use crate::query::answer;
 
 /// When a `wait` does not say how long.
-const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 /// The longest `wait`; who needs more asks again.
-const MAX_WAIT: Duration = Duration::from_secs(3600);
+const MAX_WAIT: Duration = Duration::from_hours(1);
 
 pub(super) async fn handle<A: Api>(
     service: &Service<A>,

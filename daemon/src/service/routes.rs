@@ -66,7 +66,7 @@ const QUICK: Deadline = Deadline::After(Duration::from_secs(10));
 /// A search's legs have their own, shorter deadline; this one holds what stands around them.
 const SEARCH: Deadline = Deadline::After(Duration::from_secs(30));
 /// Adding a folder looks at its file system, removing one deletes its rows.
-const FOLDER: Deadline = Deadline::After(Duration::from_secs(60));
+const FOLDER: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[

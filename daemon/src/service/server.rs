@@ -103,12 +103,11 @@ async fn connection(
         outcome = &mut serving => Some(outcome),
         () = until(ended) => None,
     };
-    let outcome = match outcome {
-        Some(outcome) => outcome,
-        None => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
+    let outcome = if let Some(outcome) = outcome {
+        outcome
+    } else {
+        serving.as_mut().graceful_shutdown();
+        serving.await
     };
     if let Err(error) = outcome {
         // Clients that go away in the middle, and bytes that are no HTTP.

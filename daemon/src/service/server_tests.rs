@@ -20,8 +20,8 @@ async fn start(settings: Settings) -> Running {
     let socket = dir.path().join("run/hippo.sock");
     let api = Double::new(settings);
     let claimed = claim(&socket).await.unwrap();
-    let served = api.clone();
-    let server = tokio::spawn(async move { serve(&claimed.listener, served).await });
+    let behind = api.clone();
+    let server = tokio::spawn(async move { serve(&claimed.listener, behind).await });
     Running {
         api,
         socket,

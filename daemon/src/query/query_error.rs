@@ -1,0 +1,98 @@
+//! What can be wrong with a question. Each says what to write instead.
+
+use super::parse::{MAX_QUERY_BYTES, MAX_TERMS};
+use super::when;
+
+/// Why a question cannot be answered as it stands; each says what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// Nothing to look for.
+    #[error(
+        "the question is empty: say what to look for, such as `hippo search \"training cost\"`"
+    )]
+    Empty,
+    /// Filters or exclusions alone.
+    #[error("there is nothing to look for but filters: add a word, such as `budget {filters}`")]
+    OnlyFilters {
+        /// The filters, as typed.
+        filters: String,
+    },
+    /// Too long.
+    #[error("the question has {bytes} bytes; at most {MAX_QUERY_BYTES} are taken: shorten it")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Too many words.
+    #[error("the question has {terms} words; at most {MAX_TERMS} are taken: shorten it")]
+    TooManyTerms {
+        /// How many.
+        terms: usize,
+    },
+    /// A filter with nothing after the colon.
+    #[error("`{key}:` has no value: write {example} with no space after the colon")]
+    NoValue {
+        /// Which filter.
+        key: &'static str,
+        /// A good one.
+        example: &'static str,
+    },
+    /// A kind that hippo does not have.
+    #[error("there is no kind `{value}`: the kinds are text, pdf, image, audio and video")]
+    UnknownKind {
+        /// As typed.
+        value: String,
+    },
+    /// Not a date.
+    #[error("`{key}:{value}` is no date: write {forms}", forms = when::FORMS)]
+    BadDate {
+        /// Which filter.
+        key: &'static str,
+        /// As typed.
+        value: String,
+    },
+    /// Not a language.
+    #[error("`lang:{value}` is no language: write a code such as `lang:en` or `lang:zh`")]
+    BadLang {
+        /// As typed.
+        value: String,
+    },
+    /// A range with nothing in it.
+    #[error("nothing is both after {after} and before {before}: swap the two")]
+    EmptyRange {
+        /// As typed.
+        after: String,
+        /// As typed.
+        before: String,
+    },
+    /// A filter's name with a slip in it.
+    #[error(
+        "`{typed}:` is not a filter; did you mean `{meant}:{value}`? To look for the words, write \"{typed}:{value}\" in quotes"
+    )]
+    NearMiss {
+        /// As typed.
+        typed: String,
+        /// The filter that was probably meant.
+        meant: &'static str,
+        /// What followed.
+        value: String,
+    },
+    /// `-kind:pdf` and the like.
+    #[error("`-{key}:` cannot be left out; name what is wanted instead: {example}")]
+    NegatedFilter {
+        /// Which filter.
+        key: &'static str,
+        /// A good one.
+        example: &'static str,
+    },
+    /// A folder that cannot be resolved.
+    #[error("{0}")]
+    Folder(String),
+}
+
+impl QueryError {
+    /// Stable, for programs.
+    pub fn code(&self) -> &'static str {
+        "bad_query"
+    }
+}

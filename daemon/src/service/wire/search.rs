@@ -1,0 +1,127 @@
+//! A question and its answer.
+
+use serde::{Deserialize, Serialize};
+
+use super::Fresh;
+
+/// `POST /v1/search`, and the same names as parameters of `GET /v1/search`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchRequest {
+    /// The question, in the syntax of `hippo search --help`.
+    pub q: String,
+    /// Hits wanted; the setting `search.limit` when absent.
+    pub limit: Option<usize>,
+    /// Hits to pass over first.
+    pub offset: usize,
+    /// Only these kinds: `text`, `pdf`, `image`, `audio`, `video`.
+    pub kind: Vec<String>,
+    /// Only below these folders.
+    #[serde(rename = "in")]
+    pub within: Vec<String>,
+    /// Only files changed before this day.
+    pub before: Option<String>,
+    /// Only files changed on or after this day.
+    pub after: Option<String>,
+    /// Only segments in these languages (`en`, `zh`).
+    pub lang: Vec<String>,
+    /// Only these legs: `words`, `passage`. All when empty.
+    pub legs: Vec<String>,
+    /// The asker's working directory, from which relative folders are read.
+    pub cwd: Option<String>,
+}
+
+/// The answer to a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The question as it was asked.
+    pub query: String,
+    /// Time from the request's arrival to the answer, in milliseconds.
+    pub took_ms: f64,
+    /// The hits, best first: `limit` of them from `offset` on.
+    pub hits: Vec<Hit>,
+    /// The same hits by file, best file first.
+    pub groups: Vec<Group>,
+    /// How fresh the answer is.
+    pub fresh: Fresh,
+    /// Whether more hits follow after these.
+    pub more: bool,
+    /// Legs that took no part though they were asked for, and why.
+    pub missing_legs: Vec<MissingLeg>,
+}
+
+/// One segment that answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hit {
+    /// Where the file is.
+    pub path: String,
+    /// Other places where the same content lies.
+    pub also_at: Vec<String>,
+    /// The file's number in the catalog; the same for all hits of one file.
+    pub file: u64,
+    /// `text`, `pdf`, `image`, `audio`, `video`.
+    pub kind: String,
+    /// The document's title, where it has one.
+    pub title: Option<String>,
+    /// The segment's language, where it is known.
+    pub lang: Option<String>,
+    /// The page, counted from 1; null where there are none.
+    pub page: Option<u32>,
+    /// Where the moment begins, in milliseconds; null where there is no time.
+    pub t0_ms: Option<u64>,
+    /// Where the moment ends, in milliseconds.
+    pub t1_ms: Option<u64>,
+    /// `body`, `ocr`, `tags`, `speech`, `transcript`, `caption`.
+    pub source: String,
+    /// The whole segment.
+    pub text: String,
+    /// The part of the text that answers, on one line: `<mark>` and `</mark>` stand around what
+    /// matched, nothing else is escaped, `…` stands where the text goes on.
+    pub snippet: String,
+    /// What matched: `[start, end)` pairs in characters (Unicode scalar values) of `snippet`
+    /// without its `<mark>` and `</mark>`.
+    pub marks: Vec<[usize; 2]>,
+    /// From 0 to 1; comparable within one answer only.
+    pub score: f64,
+    /// What each leg gave before fusion; null where the leg did not find the segment.
+    pub legs: Legs,
+    /// When the file was last changed.
+    pub changed_at: Option<String>,
+}
+
+/// What each leg gave, in its own unit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Legs {
+    /// BM25.
+    pub words: Option<f32>,
+    /// Cosine similarity in the passage space.
+    pub passage: Option<f32>,
+    /// Similarity in the joint space.
+    pub joint: Option<f32>,
+}
+
+/// The hits of one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Where the file is.
+    pub path: String,
+    /// The file's number in the catalog.
+    pub file: u64,
+    /// The file's kind.
+    pub kind: String,
+    /// The document's title, where it has one.
+    pub title: Option<String>,
+    /// The best hit's score.
+    pub score: f64,
+    /// Places in the answer's `hits`, best first.
+    pub hits: Vec<usize>,
+}
+
+/// A leg that took no part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingLeg {
+    /// `words`, `passage` or `joint`.
+    pub leg: String,
+    /// Why, in words.
+    pub reason: String,
+}

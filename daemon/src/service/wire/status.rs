@@ -1,0 +1,241 @@
+//! How everything stands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Fresh;
+
+/// The answer to `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon's version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// The socket that it answers on.
+    pub socket: String,
+    /// Where its data lies.
+    pub home: String,
+    /// What it is at.
+    pub state: State,
+    /// How fresh an answer would be.
+    pub fresh: Fresh,
+    /// The watched folders.
+    pub folders: Vec<Folder>,
+    /// Files by state and by kind.
+    pub counts: Counts,
+    /// Searchable segments.
+    pub segments: u64,
+    /// Files that are being read at this moment.
+    pub at_work: Vec<AtWork>,
+    /// The latest failures, newest first.
+    pub recent_failures: Vec<Failure>,
+    /// The models.
+    pub models: Models,
+    /// What holds the worker.
+    pub sandbox: Sandbox,
+    /// How changes are noticed.
+    pub watch: Watch,
+    /// The table.
+    pub index: Index,
+    /// What waits, and for what; one sentence each.
+    pub waits: Vec<String>,
+    /// The daemon's memory.
+    pub memory: Memory,
+}
+
+/// What the daemon is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Comparing folders with the catalog.
+    Scanning,
+    /// Reading what has changed.
+    Syncing,
+    /// All that is known is searchable.
+    Idle,
+    /// Something keeps it from working; `waits` says what.
+    Paused,
+}
+
+impl State {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            State::Scanning => "scanning",
+            State::Syncing => "syncing",
+            State::Idle => "idle",
+            State::Paused => "paused",
+        }
+    }
+}
+
+/// A watched folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Folder {
+    /// Where it is.
+    pub path: String,
+    /// How it stands.
+    pub state: FolderState,
+    /// Why it stands so, where that needs a word.
+    pub why: Option<String>,
+    /// Files known below it.
+    pub files: u64,
+    /// Files that are searchable.
+    pub done: u64,
+    /// Files that still have to be read.
+    pub pending: u64,
+    /// Files that could not be read.
+    pub failed: u64,
+    /// Files that are left out on purpose.
+    pub skipped: u64,
+    /// When a scan of it last came to its end.
+    pub last_scan: Option<String>,
+}
+
+/// How a folder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FolderState {
+    /// Every change is noticed at once.
+    Live,
+    /// It cannot be watched (all of it, or a part): it is looked at every few seconds.
+    Polled,
+    /// It is being compared with the catalog.
+    Scanning,
+    /// Its file system is not mounted, or it may not be read: what was known of it is kept.
+    Unavailable,
+    /// It is not there: what was known of it is kept.
+    Missing,
+}
+
+impl FolderState {
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FolderState::Live => "live",
+            FolderState::Polled => "polled",
+            FolderState::Scanning => "scanning",
+            FolderState::Unavailable => "unavailable",
+            FolderState::Missing => "missing",
+        }
+    }
+}
+
+/// Files counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// By state: `done`, `pending`, `extracting`, `failed`, `skipped` and so on.
+    pub by_state: BTreeMap<String, u64>,
+    /// By kind: `text`, `pdf` and so on; searchable files only.
+    pub by_kind: BTreeMap<String, u64>,
+}
+
+/// A file that is being read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtWork {
+    /// Which.
+    pub path: String,
+    /// How far: `decode`, `pdf page 7`, `embedding`.
+    pub stage: String,
+    /// Of `total`, in the stage's own unit.
+    pub done: u64,
+    /// 0 when it is not known.
+    pub total: u64,
+    /// Seconds since it began.
+    pub seconds: f64,
+}
+
+/// A file that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which.
+    pub path: String,
+    /// Where it failed.
+    pub stage: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The models by role.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Models {
+    /// Text to vectors, for passages.
+    pub passage: ModelStatus,
+}
+
+/// How a model stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelStatus {
+    /// Its name in the settings; null when none is configured.
+    pub name: Option<String>,
+    /// `ready`, `absent`, `not configured` or `failed`.
+    pub state: String,
+    /// Why, where it is not ready.
+    pub reason: Option<String>,
+    /// Segments that have its vector.
+    pub covered: u64,
+    /// Segments that should have one.
+    pub total: u64,
+}
+
+impl Default for ModelStatus {
+    fn default() -> Self {
+        ModelStatus {
+            name: None,
+            state: "not configured".to_owned(),
+            reason: None,
+            covered: 0,
+            total: 0,
+        }
+    }
+}
+
+/// What holds the worker that reads untrusted files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sandbox {
+    /// `full`, `partial`, `none`, or `unknown` before the first worker started.
+    pub landlock: String,
+    /// The same for the system call filter.
+    pub seccomp: String,
+    /// Whether memory, files and processes are limited.
+    pub rlimits: bool,
+    /// What this system lacks; one sentence each.
+    pub missing: Vec<String>,
+}
+
+/// How changes are noticed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Directories whose changes arrive at once.
+    pub watched_dirs: u64,
+    /// Directories that are looked at every few seconds.
+    pub polled_dirs: u64,
+    /// What is worth knowing; one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// Rows in it.
+    pub rows: u64,
+    /// Rows that a search still has to scan, for no index holds them yet.
+    pub unindexed: u64,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Versions kept.
+    pub versions: u64,
+    /// When maintenance last ended.
+    pub last_maintenance: Option<String>,
+}
+
+/// The daemon's memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Resident bytes.
+    pub rss_bytes: u64,
+}

@@ -42,7 +42,8 @@ impl Output for Printer {
 
 fn main() -> io::Result<()> {
     let mut show_text = false;
-    let pdfium = std::env::var_os("HIPPO_LIB_DIR").map(|dir| PathBuf::from(dir).join("libpdfium.so"));
+    let pdfium =
+        std::env::var_os("HIPPO_LIB_DIR").map(|dir| PathBuf::from(dir).join("libpdfium.so"));
     let engines = Engines::load(pdfium.as_deref());
     let limits = Limits::default();
     for argument in std::env::args().skip(1) {
@@ -53,24 +54,23 @@ fn main() -> io::Result<()> {
         let path = Path::new(&argument);
         let file = File::open(path)?;
         let size = file.metadata()?.len();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let mut printer = Printer {
             show_text,
             segments: 0,
             bytes: 0,
         };
         let started = Instant::now();
-        let ended = match hippo_extractors::refuse_unread(name.as_ref(), size, &limits) {
-            Some(refusal) => Err(refusal),
-            None => {
-                let input = Input {
-                    file: &file,
-                    name: &name,
-                    size,
-                };
-                extract(&engines, &input, &limits, &mut printer)
-            }
+        let input = Input {
+            file: &file,
+            name: &name,
+            size,
         };
+        let refused = hippo_extractors::refuse_unread(name.as_ref(), size, &limits);
+        let ended = refused.map_or_else(|| extract(&engines, &input, &limits, &mut printer), Err);
         let took_ms = started.elapsed().as_secs_f64() * 1000.0;
         match ended {
             Ok(metadata) => println!(

@@ -107,9 +107,7 @@ pub fn detect(text: &str) -> Option<&'static str> {
         info.script(),
         Script::Latin | Script::Cyrillic | Script::Arabic | Script::Devanagari | Script::Hebrew
     );
-    (alone || info.is_reliable())
-        .then(|| iso_639_1(info.lang()))
-        .flatten()
+    (alone || info.is_reliable()).then(|| iso_639_1(info.lang()))
 }
 
 /// The language of source code: only the scripts of its comments and strings count,
@@ -126,15 +124,13 @@ pub(crate) fn normalise(tag: &str) -> Option<String> {
     let primary = tag.trim().split(['-', '_']).next()?.to_ascii_lowercase();
     match primary.len() {
         2 if primary.bytes().all(|b| b.is_ascii_alphabetic()) => Some(primary),
-        3 => Lang::from_code(primary)
-            .and_then(iso_639_1)
-            .map(str::to_owned),
+        3 => Lang::from_code(primary).map(|lang| iso_639_1(lang).to_owned()),
         _ => None,
     }
 }
 
-fn iso_639_1(lang: Lang) -> Option<&'static str> {
-    Some(match lang {
+fn iso_639_1(lang: Lang) -> &'static str {
+    match lang {
         Lang::Epo => "eo",
         Lang::Eng => "en",
         Lang::Rus => "ru",
@@ -204,8 +200,8 @@ fn iso_639_1(lang: Lang) -> Option<&'static str> {
         Lang::Cat => "ca",
         Lang::Tgl => "tl",
         Lang::Hye => "hy",
-        _ => return None,
-    })
+        Lang::Cym => "cy",
+    }
 }
 
 /// Adds up the languages of a document's segments.

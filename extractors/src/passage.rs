@@ -176,7 +176,7 @@ impl Packer {
         let heading_weight = self.weight - weight;
         self.weight = weight;
         self.flush();
-        self.text = heading.trim_start_matches('\n').to_owned();
+        heading.trim_start_matches('\n').clone_into(&mut self.text);
         self.weight = heading_weight;
         self.heading = Some((0, 0));
     }

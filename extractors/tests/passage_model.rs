@@ -13,9 +13,14 @@ use hippo_extractors::infer::{InferError, PassageModel, Runtime};
 
 fn library() -> Option<PathBuf> {
     let found = std::env::var_os("HIPPO_LIB_DIR").and_then(|dir| {
-        fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path()).find(|path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime."))
-        })
+        fs::read_dir(dir)
+            .ok()?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime."))
+            })
     });
     if found.is_none() {
         eprintln!("SKIPPED: no libonnxruntime in HIPPO_LIB_DIR; `make test` sets it");
@@ -41,11 +46,21 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 fn the_tiny_model_brings_texts_of_common_words_together() {
     let Some(mut model) = tiny() else { return };
     assert_eq!(model.dim(), 16);
-    let passages = ["训练成本每年下降一半", "The cat sat on the mat", "今天天气很好，我们去公园"];
+    let passages = [
+        "训练成本每年下降一半",
+        "The cat sat on the mat",
+        "今天天气很好，我们去公园",
+    ];
     let vectors = model.embed_passages(&passages).unwrap();
     let query = model.embed_query("训练成本下降").unwrap();
-    let scores: Vec<f32> = vectors.iter().map(|vector| cosine(vector, &query)).collect();
-    assert!(scores[0] > 0.4 && scores[0] > scores[1] + 0.2 && scores[0] > scores[2] + 0.2, "{scores:?}");
+    let scores: Vec<f32> = vectors
+        .iter()
+        .map(|vector| cosine(vector, &query))
+        .collect();
+    assert!(
+        scores[0] > 0.4 && scores[0] > scores[1] + 0.2 && scores[0] > scores[2] + 0.2,
+        "{scores:?}"
+    );
     for vector in &vectors {
         assert!((cosine(vector, vector) - 1.0).abs() < 1e-5);
     }
@@ -55,7 +70,9 @@ fn the_tiny_model_brings_texts_of_common_words_together() {
 #[test]
 fn batches_and_buckets_change_nothing() {
     let Some(mut model) = tiny() else { return };
-    let texts: Vec<String> = (0..150).map(|n| format!("文本 number {n} ").repeat(n % 40 + 1)).collect();
+    let texts: Vec<String> = (0..150)
+        .map(|n| format!("文本 number {n} ").repeat(n % 40 + 1))
+        .collect();
     let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
     let together = model.embed_passages(&borrowed).unwrap();
     assert_eq!(together.len(), texts.len());
@@ -65,7 +82,13 @@ fn batches_and_buckets_change_nothing() {
     }
     assert_eq!(model.embed_passages(&[]).unwrap().len(), 0);
     // Longer than the model reads, and empty: both have a vector.
-    assert!(model.embed_passages(&[&"word ".repeat(5000), ""]).unwrap().iter().all(|vector| vector.len() == 16));
+    assert!(
+        model
+            .embed_passages(&[&"word ".repeat(5000), ""])
+            .unwrap()
+            .iter()
+            .all(|vector| vector.len() == 16)
+    );
 }
 
 #[test]
@@ -77,20 +100,28 @@ fn what_is_wrong_with_a_model_is_said_of_the_file() {
     for name in ["model.onnx", "tokenizer.json"] {
         fs::copy(tiny_dir().join(name), dir.path().join(name)).unwrap();
     }
-    let refused = |manifest: &Manifest, dir: &Path| match PassageModel::open(&runtime, dir, manifest, 1) {
-        Err(error @ InferError::Model { .. }) => error.to_string(),
-        Err(error) => panic!("another error: {error}"),
-        Ok(_) => panic!("the model was taken"),
-    };
+    let refused =
+        |manifest: &Manifest, dir: &Path| match PassageModel::open(&runtime, dir, manifest, 1) {
+            Err(error @ InferError::Model { .. }) => error.to_string(),
+            Err(error) => panic!("another error: {error}"),
+            Ok(_) => panic!("the model was taken"),
+        };
     let other = |change: fn(&mut Manifest)| {
         let mut manifest = good.clone();
         change(&mut manifest);
         refused(&manifest, dir.path())
     };
-    assert!(other(|m| m.dim = 17).contains("its vectors have 16 dimensions, and by its manifest 17"));
+    assert!(
+        other(|m| m.dim = 17).contains("its vectors have 16 dimensions, and by its manifest 17")
+    );
     assert!(other(|m| m.graph.output = "y".into()).contains("has no output \"y\"; it has vectors"));
-    assert!(other(|m| m.graph.inputs.ids = "x".into()).contains("has no input \"x\"; it has ids, mask"));
-    assert!(other(|m| m.graph.file = "gone.onnx".into()).contains("gone.onnx: the model's file is missing"));
+    assert!(
+        other(|m| m.graph.inputs.ids = "x".into()).contains("has no input \"x\"; it has ids, mask")
+    );
+    assert!(
+        other(|m| m.graph.file = "gone.onnx".into())
+            .contains("gone.onnx: the model's file is missing")
+    );
 
     let graph = dir.path().join("model.onnx");
     let bytes = fs::read(&graph).unwrap();
@@ -106,12 +137,18 @@ fn a_missing_or_broken_runtime_is_an_error_and_the_next_try_works() {
     let Some(library) = library() else { return };
     let dir = tempfile::tempdir().unwrap();
     let missing = Runtime::open(&dir.path().join("libonnxruntime.so")).unwrap_err();
-    assert!(matches!(&missing, InferError::RuntimeMissing { .. }), "{missing}");
+    assert!(
+        matches!(&missing, InferError::RuntimeMissing { .. }),
+        "{missing}"
+    );
     let junk = dir.path().join("libonnxruntime.so.1");
     fs::write(&junk, "not a library").unwrap();
     // Another test of this process may have opened the true one before.
     if let Err(broken) = Runtime::open(&junk) {
-        assert!(matches!(&broken, InferError::RuntimeUnusable { .. }), "{broken}");
+        assert!(
+            matches!(&broken, InferError::RuntimeUnusable { .. }),
+            "{broken}"
+        );
     }
     assert_eq!(Runtime::open(&library).unwrap().provider(), "cpu");
 }
@@ -119,11 +156,16 @@ fn a_missing_or_broken_runtime_is_an_error_and_the_next_try_works() {
 /// A published English model, quantised to int8: 0.755 in full precision.
 #[test]
 fn a_published_model_gives_the_published_similarity() {
-    let shared = std::env::var_os("HIPPO_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let shared = std::env::var_os("HIPPO_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
     let dir = shared.join("models/all-minilm-l6-v2");
     if !dir.is_dir() {
-        eprintln!("SKIPPED: no {}; set HIPPO_SHARED to the folder that has it", dir.display());
+        eprintln!(
+            "SKIPPED: no {}; set HIPPO_SHARED to the folder that has it",
+            dir.display()
+        );
         return;
     }
     let Some(library) = library() else { return };
@@ -159,11 +201,18 @@ fn a_published_model_gives_the_published_similarity() {
     let runtime = Runtime::open(&library).unwrap();
     let mut model = PassageModel::open(&runtime, &dir, &manifest, 2).unwrap();
     let query = model.embed_query("A man is eating food.").unwrap();
-    let passages = ["A man is eating a piece of bread.", "The girl is carrying a baby.", "A man is riding a horse."];
+    let passages = [
+        "A man is eating a piece of bread.",
+        "The girl is carrying a baby.",
+        "A man is riding a horse.",
+    ];
     let started = std::time::Instant::now();
     let vectors = model.embed_passages(&passages).unwrap();
     eprintln!("three short passages in {:?}", started.elapsed());
-    let scores: Vec<f32> = vectors.iter().map(|vector| cosine(vector, &query)).collect();
+    let scores: Vec<f32> = vectors
+        .iter()
+        .map(|vector| cosine(vector, &query))
+        .collect();
     assert!((0.71..0.80).contains(&scores[0]), "{scores:?}");
     assert!(scores[1] < 0.3 && scores[2] < 0.4, "{scores:?}");
 

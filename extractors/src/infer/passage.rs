@@ -238,7 +238,9 @@ fn pool(
                         *sum += value;
                     }
                 }
-                sum.iter_mut().for_each(|sum| *sum /= used as f32);
+                for sum in &mut sum {
+                    *sum /= used as f32;
+                }
                 sum
             }
         };
@@ -257,7 +259,9 @@ fn checked(mut vector: Vec<f32>, normalise: bool) -> Result<Vec<f32>, String> {
         return Err("it gave a vector without length".to_owned());
     }
     if normalise {
-        vector.iter_mut().for_each(|value| *value /= norm);
+        for value in &mut vector {
+            *value /= norm;
+        }
     }
     Ok(vector)
 }

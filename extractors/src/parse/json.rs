@@ -245,6 +245,7 @@ pub(crate) fn notebook(text: &str, writer: &mut Writer<'_>) -> Result<Facts, ser
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_raw_string_hashes, clippy::format_push_string)] // as expect-test writes; as tests read best
 mod tests {
     use super::*;
     use crate::format::tests::limits;

@@ -195,13 +195,14 @@ pub(super) fn stripped(text: &str, html: bool) -> Vec<Block> {
     gatherer.blocks
 }
 
+/// Longest entity looked at: `&thetasym;` and numbers are shorter.
+const ENTITY_MAX_BYTES: usize = 12;
+
 /// `&amp;`, `&#20320;`, `&#x4f60;` as characters.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return text.into();
     }
-    /// Longest entity looked at: `&thetasym;` and numbers are shorter.
-    const ENTITY_MAX_BYTES: usize = 12;
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('&') {

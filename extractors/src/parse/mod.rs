@@ -185,23 +185,26 @@ fn read_script(script: Script, text: &str, writer: &mut Writer<'_>) -> Facts {
 
 /// The first bytes, with the file left where it was: at the start.
 fn read_head(mut file: &File) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(sniff::HEAD_BYTES);
     file.seek(SeekFrom::Start(0))?;
-    file.take(sniff::HEAD_BYTES as u64).read_to_end(&mut head)?;
+    let head = read_bounded(file, sniff::HEAD_BYTES as u64)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(head)
 }
 
 /// The whole file, which may have grown since its size was taken: the limit holds.
 fn read_whole(input: &Input<'_>, max_bytes: u64) -> Result<Vec<u8>, Refusal> {
-    let mut bytes = Vec::with_capacity(input.size.min(max_bytes) as usize);
-    let file = input.file;
-    file.take(max_bytes + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(&error))?;
+    let bytes = read_bounded(input.file, max_bytes + 1).map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > max_bytes {
         return Err(format::refuse_size("sniff", bytes.len() as u64, max_bytes));
     }
+    Ok(bytes)
+}
+
+/// At most so many bytes from where the file stands.
+#[allow(clippy::disallowed_methods)] // bounded by `take`
+fn read_bounded(file: &File, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(max_bytes).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

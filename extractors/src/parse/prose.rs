@@ -202,13 +202,12 @@ fn fenced_paragraphs(text: &str) -> Vec<&str> {
                 found.push(&text[start..end]);
                 start = end;
             }
-            Some(_) => {}
             None if trimmed.starts_with("```") || trimmed.starts_with("~~~") => {
                 found.extend(paragraphs(&text[start..at]));
                 fence = Some(&trimmed[..3]);
                 start = at;
             }
-            None => {}
+            Some(_) | None => {}
         }
         at = end;
     }
@@ -292,7 +291,7 @@ fn front_matter(text: &str) -> (Facts, &str) {
             "title" => facts.title = value.as_deref().and_then(as_title),
             "author" | "authors" => facts.author = value,
             "lang" | "language" => {
-                facts.lang = value.as_deref().and_then(crate::language::normalise)
+                facts.lang = value.as_deref().and_then(crate::language::normalise);
             }
             _ => {}
         }

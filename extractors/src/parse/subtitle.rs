@@ -300,6 +300,7 @@ fn in_order(mut script: Script) -> Script {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_raw_string_hashes, clippy::format_push_string)] // as expect-test writes; as tests read best
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};

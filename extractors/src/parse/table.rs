@@ -121,6 +121,7 @@ fn names_columns(record: &csv::StringRecord) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_raw_string_hashes, clippy::format_push_string)] // as expect-test writes; as tests read best
 mod tests {
     use super::*;
     use crate::format::tests::limits;

@@ -10,13 +10,14 @@ mod library;
 mod reflow;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
 use hippo_config::Limits;
 use pdfium_render::prelude::Pdfium;
 
 use super::prose::as_claim;
+use super::read_bounded;
 use super::writer::{Place, Writer};
 use crate::extraction::{Kind, Metadata, Refusal};
 use crate::passage::Packer;
@@ -110,7 +111,7 @@ pub(super) fn read(
         match library::Document::open(pdfium, file, size) {
             Ok(mut document) => {
                 let about = document.about();
-                let ended = read_pages(&mut document, about, "pdfium", limits, writer);
+                let ended = read_pages(&mut document, &about, "pdfium", limits, writer);
                 let scan = matches!(&ended, Err(Ended::NoText(..)));
                 drop(document);
                 return match ended {
@@ -120,7 +121,7 @@ pub(super) fn read(
                             && size <= SECOND_OPINION_MAX_BYTES
                             && pages <= SECOND_OPINION_MAX_PAGES =>
                     {
-                        second_opinion(file, size, pages, limits, writer)
+                        second_opinion(file, size, pages, limits, *writer)
                     }
                     Err(ended) => Err(ended.refusal()),
                 };
@@ -132,7 +133,7 @@ pub(super) fn read(
     match fallback::Document::open(file, size) {
         Ok(mut document) => {
             let about = document.about();
-            read_pages(&mut document, about, "pdf-extract", limits, writer).map_err(Ended::refusal)
+            read_pages(&mut document, &about, "pdf-extract", limits, writer).map_err(Ended::refusal)
         }
         Err(Trouble::NeedsPassword) => Err(needs_password()),
         Err(Trouble::Damaged(why)) => Err(Refusal::failed(
@@ -152,7 +153,7 @@ fn second_opinion(
     match fallback::Document::open(file, size) {
         Ok(mut document) => {
             let about = document.about();
-            read_pages(&mut document, about, "pdf-extract", limits, writer)
+            read_pages(&mut document, &about, "pdf-extract", limits, writer)
                 // What PDFium said of the document counts for more.
                 .map_err(|_| no_text(pages))
         }
@@ -162,7 +163,7 @@ fn second_opinion(
 
 /// How a document ends that gives no segments. The writer goes back for another try.
 enum Ended<'a> {
-    NoText(u32, Writer<'a>),
+    NoText(u32, Box<Writer<'a>>),
     Refused(Refusal),
 }
 
@@ -193,7 +194,7 @@ fn no_text(pages: u32) -> Refusal {
 
 fn read_pages<'a>(
     document: &mut dyn Pages,
-    about: About,
+    about: &About,
     engine: &str,
     limits: &Limits,
     mut writer: Writer<'a>,
@@ -242,7 +243,7 @@ fn read_pages<'a>(
                 "pdf page 1",
                 format!("damaged: no page can be read: {problem}"),
             )),
-            _ => Ended::NoText(about.pages, writer),
+            _ => Ended::NoText(about.pages, Box::new(writer)),
         });
     }
     if !without_text.is_empty() {
@@ -266,6 +267,9 @@ fn write_page(text: &str, page: u32, writer: &mut Writer<'_>) {
     writer.drain(&mut packer, Place::page(page));
 }
 
+/// A list of pages longer than this is not read by anyone.
+const RUNS_MAX: usize = 12;
+
 /// "page 3", "pages 3, 5-7 and 40".
 fn page_list(pages: &[u32]) -> String {
     let mut runs: Vec<(u32, u32)> = Vec::new();
@@ -275,8 +279,6 @@ fn page_list(pages: &[u32]) -> String {
             _ => runs.push((*page, *page)),
         }
     }
-    /// A list longer than this is not read by anyone.
-    const RUNS_MAX: usize = 12;
     let more = runs.len().saturating_sub(RUNS_MAX);
     let mut names: Vec<String> = runs
         .iter()
@@ -300,19 +302,16 @@ fn page_list(pages: &[u32]) -> String {
 }
 
 fn has_end_mark(mut file: &File, size: u64) -> io::Result<bool> {
-    let mut tail = Vec::new();
     file.seek(SeekFrom::Start(size.saturating_sub(END_MARK_WITHIN_BYTES)))?;
-    file.take(END_MARK_WITHIN_BYTES).read_to_end(&mut tail)?;
+    let tail = read_bounded(file, END_MARK_WITHIN_BYTES)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(tail.windows(5).any(|window| window == b"%%EOF"))
 }
 
 /// The whole file in memory.
 fn whole(mut file: &File, size: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(size as usize);
     file.seek(SeekFrom::Start(0))?;
-    file.take(size).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    read_bounded(file, size)
 }
 
 #[cfg(test)]

@@ -185,6 +185,7 @@ fn join(paragraph: &mut String, line: &str) {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_raw_string_hashes, clippy::format_push_string)] // as expect-test writes; as tests read best
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};

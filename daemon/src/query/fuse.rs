@@ -8,7 +8,8 @@
 //! - words: the share of the question's content words that its best hits contain. A leg that
 //!   only matched "the" and "of" weighs nothing.
 //! - passage: how far its best hit stands out from its median, and whether it agrees with the
-//!   best word hits at all. A model that does not know the language gives a flat list.
+//!   best word hits at all. A model that does not know the language gives a flat list, or one
+//!   that has nothing to do with the words.
 //!
 //! Promises: an absent or empty leg lowers nothing; a segment that contains every content word
 //! is never outranked by one that only resembles the question weakly; the order is total and
@@ -24,13 +25,21 @@ use super::text::Squeezed;
 const LOOKED_INTO: usize = 50;
 /// The best word hits, whose coverage and agreement stand for the leg.
 const BEST_WORDS: usize = 5;
-/// A best similarity that stands out from the median by less says nothing. Measured with a
-/// small English model: unrelated questions stand out by 0.1 to 0.2, good ones by 0.35 to 0.5.
+/// How far the best similarity stands out, as a share of what is left between the median and
+/// 1 (models differ in where their unrelated texts lie: near 0, or at 0.75). Less than this says
+/// nothing. Measured with a small English model: unrelated questions stand out by 0.1 to 0.25,
+/// good ones by 0.35 to 0.5.
 const CONTRAST_FLOOR: f64 = 0.10;
 /// From the floor to full trust.
 const CONTRAST_SPAN: f64 = 0.30;
-/// A list of a few close neighbours is not stretched: 0.79 beside 0.80 is no zero.
+/// A list of a few close neighbours is not stretched: 0.79 beside 0.80 is no zero. In the same
+/// measure.
 const LEAST_SPREAD: f64 = 0.10;
+/// What is left of the trust in a passage leg whose list has none of the best word hits: they
+/// may be the ones that are wrong.
+const TRUST_WITHOUT_AGREEMENT: f64 = 0.5;
+/// How much word hits that contain only a part of the question hold against a mere resemblance.
+const PARTIAL_OBJECTION: f64 = 0.5;
 
 /// One of a leg's results, with its place in the leg before anything was dropped.
 #[derive(Debug, Clone)]
@@ -171,10 +180,8 @@ fn before(a: &Fused, b: &Fused) -> std::cmp::Ordering {
 struct Trust {
     /// The weight of the passage leg, 0 to 1; the words leg has the rest.
     dense: f64,
-    /// Trust in the passage leg alone, 0 to 1.
-    passage: f64,
-    /// Some segment contains every content word.
-    exact_hits: bool,
+    /// What a hit keeps of its score that only the passage leg found, 0 to 1.
+    without_words: f64,
 }
 
 impl Trust {
@@ -201,12 +208,17 @@ impl Trust {
         } else {
             1.0
         };
-        let contrast =
-            ((passages.best - passages.median - CONTRAST_FLOOR) / CONTRAST_SPAN).clamp(0.0, 1.0);
         let trust_passage = if passage.is_empty() {
             0.0
         } else {
-            contrast * agreement
+            let agreed = TRUST_WITHOUT_AGREEMENT + (1.0 - TRUST_WITHOUT_AGREEMENT) * agreement;
+            passages.contrast() * agreed
+        };
+        // Where the words leg has found much, a hit that has none of it must resemble strongly.
+        let objection = if trust_words >= 1.0 {
+            1.0
+        } else {
+            PARTIAL_OBJECTION * trust_words
         };
         let (d, w) = (
             question.dense_weight * trust_passage,
@@ -221,21 +233,18 @@ impl Trust {
         };
         Trust {
             dense,
-            passage: trust_passage,
-            exact_hits: trust_words >= 1.0,
+            without_words: 1.0 - objection * (1.0 - trust_passage),
         }
     }
 
     /// One score from both legs. Segments with every content word get the upper half for
-    /// themselves; where there are such, a mere resemblance must be strong to come near.
+    /// themselves.
     fn combine(&self, words: f64, passage: f64, exact: bool, has_words: bool) -> f64 {
         let score = self.dense * passage + (1.0 - self.dense) * words;
-        if exact {
-            0.5 + 0.5 * score
-        } else if self.exact_hits && !has_words {
-            score * (0.5 + 0.5 * self.passage)
-        } else {
-            score
+        match (exact, has_words) {
+            (true, _) => 0.5 + 0.5 * score,
+            (false, true) => score,
+            (false, false) => score * self.without_words,
         }
     }
 }
@@ -244,6 +253,8 @@ impl Trust {
 struct Normal {
     best: f64,
     median: f64,
+    /// From the median to identity.
+    room: f64,
     floor: f64,
 }
 
@@ -252,12 +263,24 @@ impl Normal {
         let mut scores: Vec<f64> = leg.iter().map(|s| finite(s.score)).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         let at = |i: usize| scores.get(i).copied().unwrap_or(0.0);
-        let (best, worst) = (at(0), at(scores.len().saturating_sub(1)));
+        let (best, worst, median) = (
+            at(0),
+            at(scores.len().saturating_sub(1)),
+            at(scores.len() / 2),
+        );
+        let room = (1.0 - median).max(f64::EPSILON);
         Normal {
             best,
-            median: at(scores.len() / 2),
-            floor: worst.min(best - LEAST_SPREAD),
+            median,
+            room,
+            floor: worst.min(best - LEAST_SPREAD * room),
         }
+    }
+
+    /// From 0, nothing stands out, to 1.
+    fn contrast(&self) -> f64 {
+        let out = (self.best - self.median) / self.room;
+        ((out - CONTRAST_FLOOR) / CONTRAST_SPAN).clamp(0.0, 1.0)
     }
 
     fn of_score(&self, score: f64) -> f64 {

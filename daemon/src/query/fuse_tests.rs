@@ -119,6 +119,23 @@ fn a_strong_resemblance_beats_a_partial_match() {
 }
 
 #[test]
+fn models_whose_similarities_lie_close_together_are_heard_too() {
+    // As E5 gives them: unrelated texts at 0.75, a good answer at 0.88.
+    let words = leg(&[(1, "the plugin broke", 4.0)]);
+    let mut results = vec![(3, "learning gets cheaper", 0.88)];
+    results.extend((0..50).map(|i| (100 + i, "else", 0.77 - 0.001 * i as f32)));
+    let order = fuse(
+        &question("plugin training price decline", 0.5),
+        &words,
+        &leg(&results),
+        TIER,
+    );
+    assert_eq!(ids(&order)[0], 3);
+    assert_eq!(ids(&order)[1], 1);
+    assert!(order[2].score < order[0].score / 2.0);
+}
+
+#[test]
 fn the_same_content_at_two_paths_is_one_hit() {
     let mut words = leg(&[(2, "cost", 4.0), (1, "cost", 4.0), (3, "cost", 2.0)]);
     for result in &mut words[..2] {

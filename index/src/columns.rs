@@ -134,7 +134,7 @@ impl<'a> Columns<'a> {
             .ok_or_else(|| IndexError::Invalid(format!("column `{name}` has another type")))
     }
 
-    fn text(&self, name: &str) -> Result<&'a StringArray, IndexError> {
+    pub(crate) fn text(&self, name: &str) -> Result<&'a StringArray, IndexError> {
         self.get(name)?
             .as_string_opt::<i32>()
             .ok_or_else(|| IndexError::Invalid(format!("column `{name}` is not text")))

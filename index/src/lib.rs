@@ -22,6 +22,7 @@ mod passage;
 mod predicate;
 mod query;
 mod recovery;
+mod relocation;
 mod report;
 mod row;
 mod schema;

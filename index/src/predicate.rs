@@ -7,6 +7,7 @@ use lancedb::datafusion::scalar::ScalarValue;
 use lancedb::expr::{DfExpr, col, lit};
 
 use crate::query::Filter;
+use crate::row::Relocation;
 use crate::schema as c;
 
 /// Entries of one `IN` list: planning and matching both grow with it, and 1,000 files are
@@ -66,4 +67,26 @@ pub(crate) fn superseded(of: &[u64], revision: u64) -> DfExpr {
 /// Rows of exactly this revision of these files.
 pub(crate) fn revision(of: &[u64], revision: u64) -> DfExpr {
     files(of).and(col(c::REVISION).eq(lit(revision)))
+}
+
+/// Rows of moved files that are not where their file is now.
+pub(crate) fn elsewhere(moves: &[Relocation]) -> DfExpr {
+    let of: Vec<u64> = moves.iter().map(|m| m.file).collect();
+    let each = moves.iter().map(|m| {
+        let left = col(c::PATH).not_eq(lit(m.path.as_str()));
+        col(c::FILE).eq(lit(m.file)).and(left)
+    });
+    files(&of).and(balanced_or(&each.collect::<Vec<_>>()))
+}
+
+/// `OR` as a tree of logarithmic depth: expressions are walked by recursion.
+fn balanced_or(all: &[DfExpr]) -> DfExpr {
+    match all {
+        [] => lit(false),
+        [one] => one.clone(),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            balanced_or(left).or(balanced_or(right))
+        }
+    }
 }

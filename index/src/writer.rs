@@ -9,8 +9,8 @@
 //! again, or take the next revision.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
+use arrow_array::RecordBatch;
 use arrow_array::types::{UInt32Type, UInt64Type};
 use futures::TryStreamExt as _;
 use lancedb::query::{ExecutableQuery as _, QueryBase as _, Select};
@@ -19,11 +19,12 @@ use lancedb::table::Predicate;
 use crate::columns::{self, Columns};
 use crate::error::IndexError;
 use crate::predicate::{self, IN_LIST_MAX};
+use crate::relocation;
 use crate::row::{Census, Relocation, Row};
 use crate::schema as c;
 use crate::store::Store;
 
-/// Moves in one update: its `CASE` is evaluated for each row in turn.
+/// Files moved at a time: their rows are held in memory, some 5 MiB for files of common size.
 const MOVES_MAX: usize = 256;
 
 impl Store {
@@ -82,21 +83,34 @@ impl Store {
     }
 
     /// Gives files another path: their rows keep all else. Durable on return.
+    ///
+    /// Done as copies under the new path and then a delete of the others, because LanceDB's
+    /// update takes one expression for all rows and has no `CASE`. A replay after a crash
+    /// between the two finds the copies and only deletes.
     pub async fn relocate(&self, moves: &[Relocation]) -> Result<(), IndexError> {
         let mut writing = self.write_lock().await;
         for moves in moves.chunks(MOVES_MAX) {
-            let files: Vec<String> = moves.iter().map(|m| m.file.to_string()).collect();
-            self.shared
-                .table
-                .update()
-                .only_if(format!("{} IN ({})", c::FILE, files.join(", ")))
-                .column(c::PATH, by_file(moves, c::PATH, |m| &m.path))
-                .column(c::FOLDER, by_file(moves, c::FOLDER, |m| &m.folder))
-                .execute()
-                .await
-                .map_err(IndexError::table("take new paths"))?;
+            let files: Vec<u64> = moves.iter().map(|m| m.file).collect();
+            let rows = self.all_of(&files).await?;
+            let copies = relocation::copies(&rows, moves)?;
+            if !copies.is_empty() {
+                let added = self.shared.table.add(copies).execute().await;
+                added.map_err(IndexError::table("take new paths"))?;
+            }
+            if relocation::leaves_any(&rows, moves)? {
+                self.delete(&predicate::elsewhere(moves)).await?;
+            }
         }
         self.flush(&mut writing).await
+    }
+
+    /// All rows of these files, with all their columns.
+    async fn all_of(&self, files: &[u64]) -> Result<Vec<RecordBatch>, IndexError> {
+        let query = self.shared.table.query();
+        let batches = query.only_if_expr(predicate::files(files)).execute().await;
+        let batches = batches.map_err(IndexError::table("read the rows of moved files"))?;
+        let batches: Result<Vec<RecordBatch>, _> = batches.try_collect().await;
+        batches.map_err(IndexError::table("read the rows of moved files"))
     }
 
     /// The rows of one revision of a file, by ordinal, vectors included.
@@ -219,17 +233,4 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// `CASE file WHEN 7 THEN '/a' … ELSE path END`. SQL, because LanceDB's update takes nothing
-/// else; quotes are doubled, and there is no other way out of a string.
-fn by_file(moves: &[Relocation], column: &str, value: impl Fn(&Relocation) -> &str) -> String {
-    let mut sql = format!("CASE {}", c::FILE);
-    for m in moves {
-        let quoted = value(m).replace('\'', "''");
-        // Writing to a String cannot fail.
-        let _ = write!(sql, " WHEN {} THEN '{quoted}'", m.file);
-    }
-    let _ = write!(sql, " ELSE {column} END");
-    sql
 }

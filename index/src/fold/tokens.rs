@@ -133,9 +133,12 @@ fn for_each_form(word: &str, forms: Forms, push: &mut impl FnMut(&str)) {
         }
         push(&folded);
     };
+    // NFKC makes some lone accents a space and a mark, and Unicode's rules take both for a word.
+    let word = word.trim();
     let is_part = |c: &char| c.is_alphanumeric() || is_mark(*c);
     let whole = word.chars().all(|c| is_part(&c));
-    if forms == Forms::All || whole {
+    let spaced = word.chars().any(char::is_whitespace);
+    if (forms == Forms::All || whole) && !spaced {
         emit(word);
     }
     for part in word.split(|c| !is_part(&c)).filter(|p| !p.is_empty()) {

@@ -189,3 +189,39 @@ async fn writers_take_turns() {
     assert_eq!(census.len(), 8);
     assert!(census.iter().all(|c| c.revision == 4 && c.rows == 1));
 }
+
+#[tokio::test]
+async fn a_swap_and_a_replayed_move() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let to = |file: u64, path: &str| Relocation {
+        file,
+        path: path.to_owned(),
+        folder: "/home/me/notes".to_owned(),
+    };
+    let rows = vec![row(1, 1, 0, "a"), row(1, 1, 1, "b"), row(2, 1, 0, "c")];
+    store.commit(rows.clone(), &[], 1).await.unwrap();
+    let swap = [to(1, "/home/me/notes/2.txt"), to(2, "/home/me/notes/1.txt")];
+    for _ in 0..2 {
+        store.relocate(&swap).await.unwrap();
+        let one = store.rows_of(1, 1).await.unwrap();
+        assert_eq!(one.len(), 2);
+        assert!(one.iter().all(|r| r.path == "/home/me/notes/2.txt"));
+        assert_eq!(store.rows_of(2, 1).await.unwrap().len(), 1);
+    }
+    // A crash came after the copies: both paths have all rows, and the file moves on.
+    store.commit(rows[..2].to_vec(), &[], 1).await.unwrap();
+    store
+        .relocate(&[to(1, "/home/me/notes/3.txt")])
+        .await
+        .unwrap();
+    let texts: Vec<String> = store
+        .rows_of(1, 1)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|r| r.text)
+        .collect();
+    assert_eq!(texts, ["a", "b"]);
+    store.relocate(&[to(99, "/nowhere")]).await.unwrap();
+}

@@ -1,8 +1,9 @@
 //! PDFium, through its shared library.
 //!
 //! The library is opened once, before the sandbox closes; documents come from memory or
-//! from the worker's one descriptor, never from a path. PDFium looks for system fonts when
-//! it is first used; that the sandbox denies it does no harm, for text needs none.
+//! from the worker's one descriptor, never from a path. PDFium would read the system's
+//! fonts when a document first names one that it does not carry: text needs none, so it is
+//! told of a place without fonts, and made to look there before the sandbox closes.
 
 use std::fs::File;
 use std::io::{Cursor, Seek, SeekFrom};
@@ -11,6 +12,7 @@ use std::sync::OnceLock;
 
 use pdfium_render::prelude::{
     PdfDocument, PdfDocumentMetadataTagType, PdfRect, Pdfium, PdfiumError, PdfiumInternalError,
+    PdfiumLibraryConfig,
 };
 
 use super::{About, Pages, Trouble, WHOLE_MAX_BYTES, whole};
@@ -18,13 +20,37 @@ use super::{About, Pages, Trouble, WHOLE_MAX_BYTES, whole};
 /// PDFium's own state is global, so there is one of it.
 static PDFIUM: OnceLock<Pdfium> = OnceLock::new();
 
-/// Opens the library at `path`.
+/// Where PDFium looks for fonts: never a folder.
+const NO_FONTS: &str = "/dev/null";
+
+/// A document of one word in a font that it does not carry: what PDFium puts off until
+/// the first document happens now.
+const FIRST_DOCUMENT: &[u8] = b"%PDF-1.4
+1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj
+2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj
+3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R
+/Resources<</Font<</F <</Type/Font/Subtype/TrueType/BaseFont/Arial>> >> >> >> endobj
+4 0 obj <</Length 24>> stream
+BT /F 9 Tf (hippo) Tj ET
+endstream endobj
+trailer <</Root 1 0 R>>
+%%EOF
+";
+
+/// Opens the library at `path`, and reads a word with it.
 pub(super) fn load(path: &Path) -> Result<&'static Pdfium, String> {
     if let Some(pdfium) = PDFIUM.get() {
         return Ok(pdfium);
     }
     match Pdfium::bind_to_library(path) {
-        Ok(bindings) => Ok(PDFIUM.get_or_init(|| Pdfium::new(bindings))),
+        Ok(bindings) => {
+            let config = PdfiumLibraryConfig::new()
+                .set_user_font_paths(&[NO_FONTS])
+                .map_err(|error| error.to_string())?;
+            let pdfium = PDFIUM.get_or_init(|| Pdfium::new_with_config(bindings, config));
+            try_out(pdfium).map_err(|why| format!("{} does not work: {why}", path.display()))?;
+            Ok(pdfium)
+        }
         Err(PdfiumError::PdfiumLibraryBindingsAlreadyInitialized) => PDFIUM
             .get()
             .ok_or_else(|| "PDFium is being loaded by another thread".to_owned()),
@@ -35,6 +61,20 @@ pub(super) fn load(path: &Path) -> Result<&'static Pdfium, String> {
             "{} is no PDFium that hippo knows: {error}",
             path.display()
         )),
+    }
+}
+
+fn try_out(pdfium: &Pdfium) -> Result<(), String> {
+    let read = || -> Result<String, PdfiumError> {
+        let document = pdfium.load_pdf_from_byte_slice(FIRST_DOCUMENT, None)?;
+        let page = document.pages().get(0)?;
+        let text = page.text()?.inside_rect(PdfRect::MAX);
+        Ok(text)
+    };
+    match read() {
+        Ok(text) if text.trim() == "hippo" => Ok(()),
+        Ok(text) => Err(format!("it reads \"{text}\" where \"hippo\" stands")),
+        Err(error) => Err(error.to_string()),
     }
 }
 

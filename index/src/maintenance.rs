@@ -10,8 +10,10 @@
 //! - **Index** takes new rows into the indexes as small segments of their own, and merges
 //!   segments of like size, again in tiers.
 //!
-//! All three hold the write lock: LanceDB retries conflicts with compaction, but a delete that
-//! retries for seconds is a save that is not found for seconds.
+//! One step runs at a time, and only Prune, which is short, holds the write lock: merging and
+//! indexing take seconds on a large table, and a save must not wait for them. LanceDB lets
+//! rows be added and deleted meanwhile. Only a delete in a fragment that is being merged is in
+//! the way of Compact, which then gives up, changes nothing and is due again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -40,6 +42,8 @@ const TIER_FULL: usize = 16;
 const DELETED_SHARE: f32 = 0.2;
 /// Deleted text leaves the disk after at most this long, however little of it there is.
 const DELETED_TEXT_MAX_AGE: Duration = Duration::from_secs(3_600);
+/// Rows that one compaction rewrites at most, so that a step stays a matter of seconds.
+const COMPACT_ROWS_MAX: usize = 262_144;
 /// Rows in one batch of a compaction: of 2 KiB, 2 MiB.
 const COMPACT_BATCH_ROWS: usize = 1_024;
 
@@ -235,6 +239,7 @@ fn compaction(target: usize, deleted_share: f32) -> CompactionOptions {
         materialize_deletions_threshold: deleted_share,
         num_threads: Some(1),
         batch_size: Some(COMPACT_BATCH_ROWS),
+        max_source_rows: Some(COMPACT_ROWS_MAX),
         ..CompactionOptions::default()
     }
 }
@@ -294,6 +299,7 @@ impl Store {
     /// Asked for when it is not due, `Compact` rewrites every fragment that has deleted rows
     /// and `Index` takes in the rows that are new, however few.
     pub async fn maintain(&self, step: Step) -> Result<StepReport, IndexError> {
+        let _alone = self.shared.maintaining.lock().await;
         let started = Instant::now();
         let (changed, detail) = match step {
             Step::Compact => self.compact().await?,
@@ -336,25 +342,32 @@ impl Store {
     }
 
     async fn compact(&self) -> Result<(bool, String), IndexError> {
-        let mut writing = self.write_lock().await;
         let dataset = self.dataset().await?;
         let options = self.next_compaction(&dataset).await;
         let options = options.unwrap_or_else(|| compaction(TIERS[0], 0.0));
         let everything = options.materialize_deletions_threshold <= 0.0;
-        let stats = self
+        let waiting = self.care().deleted_since;
+        let merged = self
             .shared
             .table
             .optimize(OptimizeAction::Compact {
                 options,
                 remap_options: None,
             })
-            .await
-            .map_err(IndexError::table("merge its fragments"))?;
+            .await;
+        let done = match merged {
+            Ok(stats) => stats.compaction.unwrap_or_default(),
+            Err(e) if is_conflict(&e) => return Ok((false, "gave way to a save".to_owned())),
+            Err(e) => return Err(IndexError::table("merge its fragments")(e)),
+        };
         if everything {
-            self.care().deleted_since = None;
+            let mut care = self.care();
+            // Rows deleted meanwhile wait for the next time.
+            if care.deleted_since == waiting {
+                care.deleted_since = None;
+            }
         }
-        self.flush(&mut writing).await?;
-        let done = stats.compaction.unwrap_or_default();
+        self.flush(&mut *self.write_lock().await).await?;
         let detail = format!(
             "{} fragments became {}",
             done.fragments_removed, done.fragments_added
@@ -370,7 +383,8 @@ impl Store {
         let policy = CleanupPolicy {
             before_timestamp: Some((std::time::SystemTime::now() - keep).into()),
             before_version: oldest_read,
-            // Safe, for the write lock says that nobody is in the middle of a commit.
+            // Safe: the write lock and the one step at a time say that nobody is in the
+            // middle of a commit.
             delete_unverified: true,
             error_if_tagged_old_versions: false,
             ..CleanupPolicy::default()
@@ -404,7 +418,6 @@ impl Store {
     }
 
     async fn index(&self) -> Result<(bool, String), IndexError> {
-        let mut writing = self.write_lock().await;
         let dataset = self.dataset().await?;
         let health = health(&dataset).await?;
         let mut done = Vec::new();
@@ -428,7 +441,7 @@ impl Store {
         if self.vector_index_due(&dataset, &health) && self.build_vector_index(&dataset).await? {
             done.push("the approximate index of vectors was built".to_owned());
         }
-        self.flush(&mut writing).await?;
+        self.flush(&mut *self.write_lock().await).await?;
         let changed = !done.is_empty();
         let detail = if changed {
             done.join("; ")
@@ -515,6 +528,19 @@ impl Store {
             .filter(is_manifest)
             .count()
     }
+}
+
+/// Somebody else changed the same fragments first.
+fn is_conflict(error: &lancedb::Error) -> bool {
+    use lance::Error as E;
+    matches!(
+        error,
+        lancedb::Error::Lance {
+            source: E::RetryableCommitConflict { .. }
+                | E::CommitConflict { .. }
+                | E::TooMuchWriteContention { .. },
+        }
+    )
 }
 
 fn is_manifest(entry: &std::fs::DirEntry) -> bool {

@@ -51,8 +51,10 @@ pub(crate) struct Shared {
     /// The passage space that searches and commits may use.
     pub(crate) space: Option<Space>,
     pub(crate) vector_index_rows: usize,
-    /// Held through every change of the table, maintenance included.
+    /// Held through every change of the rows.
     write: Mutex<Writing>,
+    /// Held through a step of maintenance. Taken before `write`, never after.
+    pub(crate) maintaining: Mutex<()>,
     /// What maintenance remembers between its steps.
     pub(crate) care: std::sync::Mutex<Care>,
 }
@@ -100,6 +102,7 @@ impl Store {
                 write: Mutex::new(Writing {
                     flusher: folder.as_deref().map(Flusher::new),
                 }),
+                maintaining: Mutex::new(()),
                 folder,
                 care: std::sync::Mutex::new(Care::default()),
             }),

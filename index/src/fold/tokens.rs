@@ -138,7 +138,7 @@ fn for_each_form(word: &str, forms: Forms, push: &mut impl FnMut(&str)) {
     let is_part = |c: &char| c.is_alphanumeric() || is_mark(*c);
     let whole = word.chars().all(|c| is_part(&c));
     let spaced = word.chars().any(char::is_whitespace);
-    if (forms == Forms::All || whole) && !spaced {
+    if (forms == Forms::All || whole) && !spaced && !word.is_empty() {
         emit(word);
     }
     for part in word.split(|c| !is_part(&c)).filter(|p| !p.is_empty()) {

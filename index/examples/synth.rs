@@ -46,6 +46,8 @@ fn main() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let dir = keep.map_or_else(|| temporary.path().to_owned(), Into::into);
     tokio::runtime::Builder::new_multi_thread()
+        // Each thread that ever read a file keeps its own free memory: as the daemon does.
+        .max_blocking_threads(8)
         .enable_all()
         .build()
         .expect("a runtime")

@@ -27,9 +27,11 @@ use crate::words::{Conditions, best_first, verified};
 
 /// Cells of the approximate index that are looked into.
 const PROBES: usize = 20;
-/// Candidates ranked again by their full vectors, in pages: without it 4 of the best 10 are
-/// missed.
-const REFINE: u32 = 10;
+/// Candidates ranked again by their full vectors. Without any, 4 of the best 10 are missed;
+/// each is a read of its own, so a long page gets fewer times its length than a short one.
+const REFINE_CANDIDATES: usize = 600;
+/// Times a page's length that is fetched to be ranked again, at least and at most.
+const REFINE: (usize, usize) = (2, 10);
 /// Segments with the phrases that are compared.
 const PHRASE_CANDIDATES: usize = 2_000;
 
@@ -149,7 +151,7 @@ async fn nearest(
         .distance_type(DistanceType::Cosine)
         .nprobes(PROBES)
         .map_err(IndexError::table("be searched by meaning"))?
-        .refine_factor(REFINE)
+        .refine_factor((REFINE_CANDIDATES / limit).clamp(REFINE.0, REFINE.1) as u32)
         .select(Select::columns(&wanted))
         .limit(limit);
     if let Some(filter) = predicate::filter(filter) {

@@ -310,7 +310,7 @@ fn chinese(rank: u64) -> [char; 2] {
 fn text(i: usize) -> String {
     let mut random = Random::of(i, 1);
     let mut text = String::new();
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         for n in 0..75 {
             text.extend(chinese(random.zipf(CHINESE_WORDS)));
             if n % 9 == 8 {
@@ -352,7 +352,9 @@ fn vector(i: usize, dim: usize, salt: u64) -> Vec<f32> {
         .map(|_| (subject.unit() - 0.5) + 0.9 * (own.unit() - 0.5) + far * (noise.unit() - 0.5))
         .collect();
     let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= length);
+    for x in &mut vector {
+        *x /= length;
+    }
     vector
 }
 
@@ -371,9 +373,14 @@ fn row(i: usize, dim: usize, revision: u64) -> Row {
         revision,
         path: format!("{folder}/sub-{}/document-{file}.txt", file % 97),
         folder,
-        kind: if file % 4 == 0 { "pdf" } else { "text" }.to_owned(),
+        kind: if file.is_multiple_of(4) {
+            "pdf"
+        } else {
+            "text"
+        }
+        .to_owned(),
         title: Some(format!("Document {file}")),
-        lang: Some(if i % 2 == 0 { "zh" } else { "en" }.to_owned()),
+        lang: Some(if i.is_multiple_of(2) { "zh" } else { "en" }.to_owned()),
         mime: "text/plain".to_owned(),
         mtime_ms: 1_600_000_000_000 + file as i64 * 1_000,
         ordinal: (i % FILE_ROWS) as u32,

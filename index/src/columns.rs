@@ -178,7 +178,7 @@ impl<'a> Columns<'a> {
         let (text, generation) = (self.large_text(c::TEXT)?, self.text(c::GENERATION)?);
         let file = self.numbers::<UInt64Type>(c::FILE)?;
         let revision = self.numbers::<UInt64Type>(c::REVISION)?;
-        let mtime = self.numbers::<TimestampMillisecondType>(c::MTIME)?;
+        let modified = self.numbers::<TimestampMillisecondType>(c::MTIME)?;
         let ordinal = self.numbers::<UInt32Type>(c::ORDINAL)?;
         let page = self.numbers::<UInt32Type>(c::PAGE)?;
         let t0 = self.numbers::<UInt64Type>(c::T0)?;
@@ -196,7 +196,7 @@ impl<'a> Columns<'a> {
                 title: maybe(title, i),
                 lang: maybe(lang, i),
                 mime: mime.value(i).to_owned(),
-                mtime_ms: mtime.value(i),
+                mtime_ms: modified.value(i),
                 ordinal: ordinal.value(i),
                 page: page.is_valid(i).then(|| page.value(i)),
                 t0_ms: t0.is_valid(i).then(|| t0.value(i)),

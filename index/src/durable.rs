@@ -23,7 +23,7 @@ use crate::error::IndexError;
 
 /// Files older than this at open have long been written back by the kernel (30 s on Linux);
 /// younger ones may be the unflushed rest of a killed process.
-const WRITEBACK: Duration = Duration::from_secs(600);
+const WRITEBACK: Duration = Duration::from_mins(10);
 
 /// A file of the table, by its path in the table's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -41,7 +41,7 @@ const TIER_FULL: usize = 16;
 /// A fragment with this share of its rows deleted is worth rewriting.
 const DELETED_SHARE: f32 = 0.2;
 /// Deleted text leaves the disk after at most this long, however little of it there is.
-const DELETED_TEXT_MAX_AGE: Duration = Duration::from_secs(3_600);
+const DELETED_TEXT_MAX_AGE: Duration = Duration::from_hours(1);
 /// Rows that one compaction rewrites at most, so that a step stays a matter of seconds.
 const COMPACT_ROWS_MAX: usize = 262_144;
 /// Rows in one batch of a compaction: of 2 KiB, 2 MiB.

@@ -62,8 +62,8 @@ pub(crate) fn copies(
         let wanted: BooleanArray = places(batch)?
             .into_iter()
             .map(|(file, revision, path)| {
-                let moved = targets.get(&file).is_some_and(|t| t.path != path);
-                Some(moved && sources.get(&(file, revision)) == Some(&path))
+                let left = targets.get(&file).is_some_and(|t| t.path != path);
+                Some(left && sources.get(&(file, revision)) == Some(&path))
             })
             .collect();
         let kept = filter_record_batch(batch, &wanted)

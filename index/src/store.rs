@@ -68,14 +68,13 @@ impl Store {
     /// Opens the table in `dir`, or makes it.
     pub async fn open(dir: &Path, options: Options) -> Result<(Store, OpenReport), IndexError> {
         let session = Arc::new(session(options.cache_mib));
-        let (uri, folder, recovered) = match &options.uri {
-            Some(uri) => (uri.clone(), None, Recovered::default()),
-            None => {
-                prepare_folder(dir)?;
-                let folder = dir.join(format!("{TABLE}.lance"));
-                let recovered = recovery::recover(&folder, &session).await?;
-                (dir.to_string_lossy().into_owned(), Some(folder), recovered)
-            }
+        let (uri, folder, recovered) = if let Some(uri) = &options.uri {
+            (uri.clone(), None, Recovered::default())
+        } else {
+            prepare_folder(dir)?;
+            let folder = dir.join(format!("{TABLE}.lance"));
+            let recovered = recovery::recover(&folder, &session).await?;
+            (dir.to_string_lossy().into_owned(), Some(folder), recovered)
         };
         let mut report = OpenReport {
             stepped_back: recovered.stepped_back,

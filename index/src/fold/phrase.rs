@@ -36,9 +36,9 @@ impl Phrase {
             let end = start + self.needle.len();
             let before = haystack[..start].chars().next_back();
             let after = haystack[end..].chars().next();
-            if !(guard_start && before.is_some_and(is_letter))
-                && !(guard_end && after.is_some_and(is_letter))
-            {
+            let inside_word = guard_start && before.is_some_and(is_letter)
+                || guard_end && after.is_some_and(is_letter);
+            if !inside_word {
                 return true;
             }
             from = start + haystack[start..].chars().next().map_or(1, char::len_utf8);

@@ -107,7 +107,8 @@ async fn the_disk_stays_bounded_through_many_updates() {
     let text = |f: u64, revision: u64| {
         (0..60)
             .map(|i| format!("w{} ", (f * 31 + revision * 17 + i * i) % 997))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     };
     let rows_of = |f: u64, revision: u64| {
         let mut rows: Vec<Row> = (0..4)
@@ -144,7 +145,9 @@ async fn the_disk_stays_bounded_through_many_updates() {
         if f % 100 == 99 {
             let rows = (f - 99..=f).flat_map(|f| {
                 let mut rows = rows_of(f, latest[f as usize]);
-                rows.iter_mut().for_each(|r| r.revision = revision);
+                for r in &mut rows {
+                    r.revision = revision;
+                }
                 rows
             });
             built.commit(rows.collect(), &[], revision).await.unwrap();

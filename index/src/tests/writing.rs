@@ -106,9 +106,9 @@ async fn many_files_at_once() {
         })
         .collect();
     store.relocate(&moves).await.unwrap();
-    let moved = store.rows_of(599, 1).await.unwrap();
-    assert_eq!(moved[0].path, "/it's/100%_\"new\"\\599.txt");
-    assert_eq!(moved[0].text, "word");
+    let there_now = store.rows_of(599, 1).await.unwrap();
+    assert_eq!(there_now[0].path, "/it's/100%_\"new\"\\599.txt");
+    assert_eq!(there_now[0].text, "word");
     let there = Filter {
         under: vec!["/it's/".to_owned()],
         ..Filter::default()

@@ -137,7 +137,8 @@ impl<'de> Visitor<'de> for Node<'_, '_, '_> {
                 reader: &mut *self.reader,
                 parent: self.parent,
                 key: self.key,
-                depth: self.depth,
+                // What stands in a list is not said of the document.
+                depth: self.depth + 1,
                 in_array: true,
             })?
             .is_some()

@@ -68,7 +68,7 @@ fn promise_23_a_wait_that_cannot_end_says_so_in_time_and_answers_say_what_is_pen
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert_eq!(
         text(&reply.body["error"]["code"]),
-        "timeout",
+        "wait_timed_out",
         "{}",
         reply.body
     );

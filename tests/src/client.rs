@@ -44,8 +44,18 @@ impl Client {
         target: &str,
         body: Option<&Value>,
     ) -> std::io::Result<Reply> {
+        self.request_within(Duration::from_secs(ANSWER_S), method, target, body)
+    }
+
+    fn request_within(
+        &self,
+        patience: Duration,
+        method: &str,
+        target: &str,
+        body: Option<&Value>,
+    ) -> std::io::Result<Reply> {
         let mut stream = self.send(method, target, body)?;
-        stream.set_read_timeout(Some(Duration::from_secs(ANSWER_S)))?;
+        stream.set_read_timeout(Some(patience))?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         parse(&bytes)
@@ -141,7 +151,12 @@ impl Client {
     pub fn wait(&self, timeout: Duration) -> Result<Value, Reply> {
         let body = json!({ "timeout_ms": timeout.as_millis() as u64 });
         let reply = self
-            .request("POST", "/v1/wait", Some(&body))
+            .request_within(
+                timeout + Duration::from_secs(ANSWER_S),
+                "POST",
+                "/v1/wait",
+                Some(&body),
+            )
             .unwrap_or_else(|error| panic!("POST /v1/wait: {error}"));
         if reply.status == 200 {
             Ok(reply.body)

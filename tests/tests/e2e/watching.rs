@@ -254,7 +254,12 @@ fn promise_06_a_log_that_never_rests_is_read_within_the_longest_wait() {
     let begun = Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut file = fs::File::create(&path).unwrap();
+            // Opened to append, as programs open their logs.
+            let mut file = fs::File::options()
+                .create(true)
+                .append(true)
+                .open(&path)
+                .unwrap();
             let mut at = 0;
             while !found.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_mins(1) {
                 writeln!(file, "line {} {at}", corpus::mark("log", 1)).unwrap();

@@ -156,6 +156,10 @@ pub struct Manifest {
     /// Pad every text to this many tokens, for graphs of a fixed shape.
     #[serde(default)]
     pub pad_to: Option<usize>,
+    /// The languages that it was trained for, as ISO 639-1 codes; empty for one that knows
+    /// many. What is written in the script of another is left to the other legs.
+    #[serde(default)]
+    pub languages: Vec<String>,
     /// Scale vectors to length 1. Cosine and dot product are then the same.
     #[serde(default = "yes")]
     pub normalise: bool,

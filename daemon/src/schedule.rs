@@ -94,7 +94,14 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000;
 
     fn file(id: u64, folder: u64, size: u64, age_ms: i64) -> Candidate {
-        Candidate { id, folder, size, changed_at: NOW - age_ms, interrupted: 0, retry_at: 0 }
+        Candidate {
+            id,
+            folder,
+            size,
+            changed_at: NOW - age_ms,
+            interrupted: 0,
+            retry_at: 0,
+        }
     }
 
     fn order(candidates: &[Candidate], light: usize, heavy: usize) -> Vec<u64> {
@@ -107,8 +114,12 @@ mod tests {
 
     #[test]
     fn fresh_before_old_and_small_before_large() {
-        let queue =
-            [file(1, 1, 10, 5_000_000), file(2, 1, 900, 10), file(3, 1, 5, 20), file(4, 1, 1, 9_000_000_000)];
+        let queue = [
+            file(1, 1, 10, 5_000_000),
+            file(2, 1, 900, 10),
+            file(3, 1, 5, 20),
+            file(4, 1, 1, 9_000_000_000),
+        ];
         assert_eq!(order(&queue, 9, 9), [3, 2, 1, 4]);
     }
 
@@ -131,14 +142,23 @@ mod tests {
         let mut late = file(1, 1, 1, 10);
         late.retry_at = NOW + 4_000;
         let plan = plan(&[late], &HashSet::new(), Places { light: 1, heavy: 1 }, NOW);
-        assert_eq!(plan, Plan { start: vec![], look_again_at: Some(NOW + 4_000) });
+        assert_eq!(
+            plan,
+            Plan {
+                start: vec![],
+                look_again_at: Some(NOW + 4_000)
+            }
+        );
     }
 
     #[test]
     fn what_was_interrupted_goes_last() {
         let mut culprit = file(1, 1, 1, 10);
         culprit.interrupted = 1;
-        assert_eq!(order(&[culprit, file(2, 1, 100_000, 9_000_000_000)], 1, 1), [2]);
+        assert_eq!(
+            order(&[culprit, file(2, 1, 100_000, 9_000_000_000)], 1, 1),
+            [2]
+        );
     }
 
     proptest! {

@@ -62,6 +62,8 @@ struct Batch {
     /// Changed or vanished under the reader: look again.
     again: Vec<Claim>,
     later: Vec<(Claim, String)>,
+    /// The revision of an attempt that failed: some of its rows may be in the table.
+    failed: Option<u64>,
     guards: Vec<super::shared::ReadingGuard>,
 }
 
@@ -165,6 +167,7 @@ async fn sort(shared: &Arc<Shared>, finished: Vec<Finished>) -> Result<Batch, En
             unchanged: Vec::new(),
             again: Vec::new(),
             later: Vec::new(),
+            failed: None,
             guards: Vec::new(),
         };
         for Finished {
@@ -216,6 +219,11 @@ async fn commit(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineErr
         .ready
         .iter()
         .any(|(claim, outcome)| !outcome.rows.is_empty() || claim.revision > 0);
+    if let Some(revision) = batch.failed {
+        let left: Vec<_> = batch.ready.iter().map(|(c, _)| (c.id, revision)).collect();
+        shared.store.purge(&left).await?;
+        batch.failed = None;
+    }
     let revision = if writes {
         write(shared, batch).await?
     } else {
@@ -237,6 +245,7 @@ async fn commit(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineErr
         Ok(journal.journal.acknowledge(&acks, now_ms())?)
     })
     .await?;
+    batch.failed = None;
     if !orphans.is_empty() {
         shared.store.remove(&orphans).await?;
     }
@@ -244,9 +253,10 @@ async fn commit(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineErr
 }
 
 /// Adds the rows and deletes those that they replace.
-async fn write(shared: &Arc<Shared>, batch: &Batch) -> Result<u64, EngineError> {
+async fn write(shared: &Arc<Shared>, batch: &mut Batch) -> Result<u64, EngineError> {
     let journal = Arc::clone(shared);
     let revision = blocking(move || Ok(journal.journal.next_revision()?)).await?;
+    batch.failed = Some(revision);
     let mut rows: Vec<Row> = Vec::new();
     let mut replaced = Vec::new();
     for (claim, outcome) in &batch.ready {

@@ -17,12 +17,17 @@ use hippo_config::Manifest;
 use hippo_extractors::infer::{PassageModel, Runtime};
 use tokio::sync::oneshot;
 
+use crate::query::text::is_wide;
+
 /// Passages per batch of bulk work: about half a second on a laptop's core, the longest that
 /// a question waits.
 const BULK_BATCH: usize = 16;
 
 /// Files of up to this many passages go before bulk.
 const SMALL_FILE: usize = 32;
+
+/// A text of fewer than one wide letter (Han, kana, Hangul) in this many counts as spaced.
+const MOSTLY_SPACED: usize = 10;
 
 /// A model that failed to open is tried again after this long.
 const REOPEN_AFTER: Duration = Duration::from_secs(60);
@@ -69,6 +74,7 @@ pub(super) struct ModelSource {
 pub(super) struct Embedder {
     id: String,
     dim: usize,
+    languages: Vec<String>,
     shared: Arc<Shared>,
 }
 
@@ -83,6 +89,7 @@ impl Embedder {
         let embedder = Embedder {
             id: source.manifest.id(),
             dim: source.manifest.dim,
+            languages: source.manifest.languages.clone(),
             shared: Arc::clone(&shared),
         };
         std::thread::Builder::new()
@@ -99,6 +106,20 @@ impl Embedder {
     /// Numbers in one vector.
     pub(super) fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// Whether the model was trained for what this is written in. A vector of a text that is
+    /// nothing but unknown tokens would lie near every other such text.
+    pub(super) fn knows(&self, text: &str) -> bool {
+        let wide = text.chars().filter(|&c| is_wide(c)).count();
+        let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+        let knows_wide = ["zh", "ja", "ko"].iter().any(|w| self.languages.iter().any(|l| l == w));
+        self.languages.is_empty() || knows_wide || wide * MOSTLY_SPACED <= letters
+    }
+
+    /// The languages that it was trained for; empty for many.
+    pub(super) fn languages(&self) -> &[String] {
+        &self.languages
     }
 
     /// Why the model could not be opened, if it could not.

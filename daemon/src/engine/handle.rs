@@ -56,6 +56,10 @@ impl Handle {
     /// The question's vector in the passage space; `None` when no model is configured.
     pub async fn embed_query(&self, text: &str) -> Option<Result<Vec<f32>, String>> {
         match (&self.shared.embedder, &self.shared.model_problem) {
+            (Some(embedder), _) if !embedder.knows(text) => Some(Err(format!(
+                "the passage model knows only {}",
+                embedder.languages().join(", ")
+            ))),
             (Some(embedder), _) => Some(embedder.query(text.to_owned()).await),
             (None, Some(problem)) => Some(Err(problem.clone())),
             (None, None) => None,
@@ -136,7 +140,7 @@ impl Handle {
     }
 
     /// Touches a file in a watched folder of hippo's own and waits until the watcher has told
-    /// of it, and then as long as the watcher lets a path settle.
+    /// of it: it tells of everything dirty before it first.
     async fn cookie(&self) -> Result<(), EngineError> {
         let settle = Duration::from_millis(self.settings().watch.settle_ms);
         let folders = self.shared.folders();
@@ -159,7 +163,6 @@ impl Handle {
             // Without a working watch nothing is told; scans find it all the same.
             let _ = tokio::time::timeout(settle * 8 + Duration::from_secs(1), told).await;
         }
-        tokio::time::sleep(settle + settle / 2).await;
         Ok(())
     }
 

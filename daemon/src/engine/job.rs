@@ -374,7 +374,7 @@ async fn embed(shared: &Arc<Shared>, claim: &Claim, rows: &mut [Row]) -> String 
     let lacking: Vec<usize> = rows
         .iter()
         .enumerate()
-        .filter(|(_, row)| !row.text.trim().is_empty())
+        .filter(|(_, row)| !row.text.trim().is_empty() && embedder.knows(&row.text))
         .map(|(index, _)| index)
         .collect();
     shared.note(claim.id, &claim.path, "embedding", 0, lacking.len() as u64);

@@ -176,6 +176,7 @@ fn a_published_model_gives_the_published_similarity() {
         sha256: None,
     };
     let manifest = Manifest {
+        languages: Vec::new(),
         name: "all-minilm-l6-v2".to_owned(),
         role: Role::Passage,
         licence: "Apache-2.0".to_owned(),

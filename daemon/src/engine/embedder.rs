@@ -113,7 +113,9 @@ impl Embedder {
     pub(super) fn knows(&self, text: &str) -> bool {
         let wide = text.chars().filter(|&c| is_wide(c)).count();
         let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-        let knows_wide = ["zh", "ja", "ko"].iter().any(|w| self.languages.iter().any(|l| l == w));
+        let knows_wide = ["zh", "ja", "ko"]
+            .iter()
+            .any(|w| self.languages.iter().any(|l| l == w));
         self.languages.is_empty() || knows_wide || wide * MOSTLY_SPACED <= letters
     }
 

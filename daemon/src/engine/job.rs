@@ -433,13 +433,11 @@ fn refused(
     }))
 }
 
-/// What a refused file would have been, for the counts.
+/// What a refused file would have been, as far as its name tells.
 fn class_kind(class: &str) -> &'static str {
     match class {
         "pdf" => Kind::Pdf.as_str(),
-        "image" => Kind::Image.as_str(),
-        "audio" => Kind::Audio.as_str(),
-        "video" => Kind::Video.as_str(),
+        "unread" | "unknown" => "",
         _ => Kind::Text.as_str(),
     }
 }

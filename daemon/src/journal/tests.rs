@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::scan::{Change, DiskFact};
+use hippo_extractors::format_class;
 
 fn open() -> (tempfile::TempDir, Journal, u64) {
     let dir = tempfile::tempdir().unwrap();
@@ -41,7 +42,7 @@ fn ack(claim: &Claim, disk: DiskFact, revision: u64, verdict: Verdict) -> Ack {
         segments: u32::from(revision > 0) * 3,
         placed: claim.path.clone(),
         content: Some([7; 32]),
-        class: "text".into(),
+        class: format_class(claim.path.file_name().unwrap()).into(),
         generation: "x1+".into(),
         kind: "text".into(),
         title: Some("t".into()),
@@ -245,21 +246,24 @@ fn a_missing_file_is_forgotten_after_its_rows_and_one_that_came_back_is_read_aga
 fn promise_19_a_failure_is_kept_until_the_bytes_change_or_a_hand_retries() {
     let (_dir, journal, folder) = open();
     let id = settled(&journal, folder, "/w/a", 1, 0);
-    let own = journal.donor(id, &[7; 32], "text", "x1").unwrap().unwrap();
+    let own = journal
+        .donor(id, &[7; 32], "unknown", "x1")
+        .unwrap()
+        .unwrap();
     assert_eq!((own.id, own.verdict), (id, Verdict::Failed));
     assert_eq!(
-        journal.donor(id + 1, &[7; 32], "text", "x1").unwrap(),
+        journal.donor(id + 1, &[7; 32], "unknown", "x1").unwrap(),
         None,
         "not another's"
     );
     assert_eq!(
-        journal.donor(id, &[7; 32], "text", "x2").unwrap(),
+        journal.donor(id, &[7; 32], "unknown", "x2").unwrap(),
         None,
         "a newer extractor"
     );
     assert_eq!(journal.retry(Some(Path::new("/w")), 9).unwrap(), 1);
     assert_eq!(
-        journal.donor(id, &[7; 32], "text", "x1").unwrap(),
+        journal.donor(id, &[7; 32], "unknown", "x1").unwrap(),
         None,
         "a retry is a real one"
     );
@@ -314,7 +318,7 @@ proptest! {
         let (_dir, journal, folder) = open();
         let mut model: BTreeMap<String, (u64, bool)> = BTreeMap::new(); // name -> inode, waits
         let mut inode = 100;
-        let name = |n: u8| format!("/w/{n}");
+        let name = |n: u8| format!("/w/{n}.txt");
         for op in ops {
             match op {
                 Op::New(n) if !model.contains_key(&name(n)) => {

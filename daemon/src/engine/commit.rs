@@ -7,8 +7,8 @@
 //!
 //! A full disk pauses the writer with everything it holds, and it goes on by itself.
 
-use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hippo_index::{Relocation, Row};
@@ -387,9 +387,8 @@ async fn depart(shared: &Arc<Shared>, until: i64) -> Result<(), EngineError> {
         }
         // A file in work must not be committed after its rows were removed: the same task
         // does both, and `sort` drops outcomes of files that the journal has forgotten.
-        let with_rows: HashSet<u64> = gone.iter().copied().collect();
-        let ids: Vec<u64> = with_rows.into_iter().collect();
-        shared.store.remove(&ids).await?;
+        shared.store.remove(&gone).await?;
+        shared.deleted.store(true, Ordering::Relaxed);
         let journal = Arc::clone(shared);
         blocking(move || Ok(journal.journal.forget(&gone)?)).await?;
     }

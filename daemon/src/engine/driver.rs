@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::commit::Work;
-use super::shared::{Shared, blocking};
+use super::shared::{Shared, blocking, lock};
 use super::survey::survey;
 use super::{EngineError, job};
 use crate::journal::{Applied, now_ms};
@@ -38,6 +38,10 @@ const LIGHT_PLACES: usize = 8;
 /// How long a file that vanished stays in the table, out of answers: a move seen in two halves
 /// (its old end first, its new end in another folder's scan) costs no extraction within it.
 const GRACE_MS: i64 = 10_000;
+
+/// After a look at the disk that could not be recorded (a full disk), all is looked at again
+/// this much later, and so on until it can be.
+const LOOK_ANEW: Duration = Duration::from_secs(5);
 
 /// Hints answered by one survey; more become the next one's.
 const HINTS_AT_ONCE: usize = 4_096;
@@ -93,6 +97,9 @@ struct Driver {
     waiters: Vec<Waiter>,
     look_again: Option<Instant>,
     depart_at: Option<Instant>,
+    look_anew: Option<Instant>,
+    /// Something that was seen is not in the journal: nobody who waits may be told that it is.
+    unrecorded: bool,
     was_idle: bool,
 }
 
@@ -124,10 +131,12 @@ pub(super) async fn run(
         waiters: Vec::new(),
         look_again: None,
         depart_at: None,
+        look_anew: None,
+        unrecorded: false,
         was_idle: false,
     };
     loop {
-        let timer = [driver.look_again, driver.depart_at]
+        let timer = [driver.look_again, driver.depart_at, driver.look_anew]
             .into_iter()
             .flatten()
             .min();
@@ -270,6 +279,10 @@ impl Driver {
     async fn recorded(&mut self, result: Result<Applied, EngineError>) {
         match result {
             Ok(applied) => {
+                if self.unrecorded && self.look_anew.is_none() {
+                    self.unrecorded = false;
+                    *lock(&self.shared.paused) = None;
+                }
                 if applied.moved > 0 {
                     let _ = self.commits.send(Work::Moves).await;
                 }
@@ -278,7 +291,14 @@ impl Driver {
                     self.depart_at = Some(Instant::now() + grace);
                 }
             }
-            Err(error) => tracing::error!(%error, "a look at the disk could not be recorded"),
+            Err(error) => {
+                // What was seen is lost: look at all of it again rather than forget it.
+                let reason = error.to_string();
+                tracing::error!(reason, "a look at the disk could not be recorded");
+                *lock(&self.shared.paused) = Some(reason);
+                self.unrecorded = true;
+                self.look_anew = Some(Instant::now() + LOOK_ANEW);
+            }
         }
         self.shared.refresh();
     }
@@ -294,6 +314,11 @@ impl Driver {
                 let until = now_ms() - GRACE_MS;
                 let _ = self.commits.send(Work::Departures { until }).await;
             }
+        }
+        if self.look_anew.is_some_and(|at| at <= now) {
+            self.look_anew = None;
+            self.ask_scan(None, "what was seen could not be recorded");
+            self.begin_scan();
         }
         if self.look_again.is_some_and(|at| at <= now) {
             self.look_again = None;
@@ -363,6 +388,9 @@ impl Driver {
     }
 
     fn answer_waiters(&mut self) {
+        if self.unrecorded {
+            return;
+        }
         let (surveys, scans) = (self.surveys_ended, self.scans_ended);
         for waiter in self
             .waiters
@@ -374,6 +402,7 @@ impl Driver {
 
     fn notice_idle(&mut self) {
         let idle = self.busy.is_empty()
+            && !self.unrecorded
             && !self.scanning
             && self.surveys_begun == self.surveys_ended
             && self.shared.fresh().pending == 0;

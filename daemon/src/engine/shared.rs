@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -89,6 +89,8 @@ pub(super) struct Shared {
     /// Why ingestion is paused (a full disk), when it is.
     pub(super) paused: Mutex<Option<String>>,
     pub(super) maintained_at: AtomicU64,
+    /// Rows of deleted files may still be on the disk, in old versions of the table.
+    pub(super) deleted: AtomicBool,
     pub(super) started: Instant,
     pub(super) driver: mpsc::Sender<Event>,
     pub(super) events: broadcast::Sender<wire::Event>,
@@ -132,6 +134,7 @@ impl Shared {
             scans_running: AtomicU64::new(0),
             paused: Mutex::default(),
             maintained_at: AtomicU64::new(0),
+            deleted: AtomicBool::new(true),
             started: Instant::now(),
             driver: parts.driver,
             events: broadcast::Sender::new(EVENT_BACKLOG),

@@ -9,7 +9,7 @@
 //!   looks new may be a known one that moved here from elsewhere.
 //! - A folder that is not there, or lies on another file system than before, loses nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 
 use super::EngineError;
@@ -40,7 +40,8 @@ pub(super) fn survey(
     let rules = &folder.rules;
     let parents = Parents::new(&folder.path);
     let unreadable = RefCell::new(Vec::new());
-    let disk = disk_items(shared, rules, root, &parents, &unreadable);
+    let met = Cell::new(false);
+    let disk = disk_items(shared, rules, root, &parents, &unreadable).inspect(|_| met.set(true));
 
     let mut sink = Recorder::new(shared, folder, saved_now);
     shared.journal.with_catalog(root, |catalog| {
@@ -51,9 +52,11 @@ pub(super) fn survey(
             |change| sink.take(change),
         );
     })?;
+    // Nothing lies here but what lay here is on a file system that is not mounted now.
+    let unmounted = !met.get() && sink.unavailable > 0;
     let applied = sink.finish()?;
     if whole {
-        conclude(shared, folder, unreadable.into_inner())?;
+        conclude(shared, folder, unreadable.into_inner(), unmounted)?;
     }
     Ok(applied)
 }
@@ -63,6 +66,7 @@ fn conclude(
     shared: &Shared,
     folder: &FolderRuntime,
     mut unreadable: Vec<String>,
+    unmounted: bool,
 ) -> Result<(), EngineError> {
     unreadable.truncate(NAMED_UNREADABLE);
     *lock(&folder.unreadable) = unreadable;
@@ -70,6 +74,10 @@ fn conclude(
     let problem = root.as_ref().err().map(|error| match error.kind() {
         std::io::ErrorKind::NotFound => "it is not there; what was read from it is kept".to_owned(),
         _ => format!("{error}; what was read from it is kept"),
+    });
+    let problem = problem.or_else(|| {
+        unmounted
+            .then(|| "its file system is not mounted; what was read from it is kept".to_owned())
     });
     let there = problem.is_none();
     *lock(&folder.unavailable) = problem;
@@ -120,6 +128,8 @@ struct Recorder<'a> {
     saved_now: bool,
     batch: Vec<Change>,
     applied: Applied,
+    /// Files whose file system is not mounted.
+    unavailable: u64,
     failed: Option<EngineError>,
 }
 
@@ -131,6 +141,7 @@ impl<'a> Recorder<'a> {
             saved_now,
             batch: Vec::with_capacity(APPLY_BATCH),
             applied: Applied::default(),
+            unavailable: 0,
             failed: None,
         }
     }
@@ -139,6 +150,7 @@ impl<'a> Recorder<'a> {
         if self.failed.is_some() {
             return;
         }
+        self.unavailable += u64::from(matches!(change, Change::Unavailable { .. }));
         match self.refine(change) {
             Ok(change) => self.batch.extend(change),
             Err(error) => self.failed = Some(error),

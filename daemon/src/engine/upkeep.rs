@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hippo_index::Step;
 use tokio::sync::watch;
 
 use super::shared::Shared;
@@ -16,8 +17,12 @@ use crate::journal::now_ms;
 /// unindexed rows, seldom enough that versions do not pile up on small deltas.
 const WHILE_BUSY: Duration = Duration::from_secs(3);
 
-/// Old versions may be read by a query that began before; a last look after this frees them.
-const LAST_LOOK: Duration = Duration::from_secs(90);
+/// Nothing was written for so long: a last look, and what was deleted leaves the disk.
+const CALM: Duration = Duration::from_secs(15);
+
+/// The table keeps versions younger than some seconds for readers that began before; what a
+/// compaction left behind can go this much later.
+const BEFORE_PRUNING: Duration = Duration::from_secs(6);
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut pulse = shared.pulse.subscribe();
@@ -33,10 +38,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
         pulse.mark_unchanged();
         care(&shared).await;
-        // Calm: one last look once old versions may go.
         tokio::select! {
             _ = pulse.changed() => pulse.mark_changed(),
-            () = tokio::time::sleep(LAST_LOOK) => care(&shared).await,
+            () = tokio::time::sleep(CALM) => {
+                care(&shared).await;
+                erase(&shared).await;
+            }
             () = asked_to_end(&mut shutdown) => return,
         }
     }
@@ -44,6 +51,22 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|down| *down).await;
+}
+
+/// Takes the text and the vectors of deleted files off the disk, however few they are.
+async fn erase(shared: &Arc<Shared>) {
+    if !shared.deleted.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    for step in [Step::Compact, Step::Index, Step::Prune] {
+        if step == Step::Prune {
+            tokio::time::sleep(BEFORE_PRUNING).await;
+        }
+        if let Err(error) = shared.store.maintain(step).await {
+            tracing::warn!(?step, %error, "deleted rows are still on the disk; it is tried again");
+            shared.deleted.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Does what is due. A step that fails is said and does not keep the others from theirs.

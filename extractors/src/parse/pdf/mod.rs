@@ -216,7 +216,7 @@ fn read_pages<'a>(
     let wanted = about.pages.min(limits.pdf_max_pages);
     if wanted < about.pages {
         writer.note(format!(
-            "only the first {wanted} of {} pages were read",
+            "only the first {wanted} of {} pages were read, the limit (limits.pdf_max_pages)",
             about.pages
         ));
     }

@@ -32,8 +32,13 @@ use crate::watch::Hint;
 /// The planner's window on the queue, per folder and order: more than there are places.
 const WINDOW: usize = 64;
 
-/// Light files in work at once: enough to keep the workers busy while others are hashed.
-const LIGHT_PLACES: usize = 8;
+/// Light files in work at once: enough to keep the workers busy while others are hashed and
+/// claimed. A note saved a moment ago waits behind these at most, some 50 ms.
+const LIGHT_PLACES: usize = 24;
+
+/// Light files are claimed when so many places are free: a claim is synced to the disk before
+/// work begins, which took longer than the work while every file was claimed by itself.
+const CLAIM_TOGETHER: usize = 8;
 
 /// How long a file that vanished stays in the table, out of answers: a move seen in two halves
 /// (its old end first, its new end in another folder's scan) costs no extraction within it.
@@ -164,6 +169,7 @@ async fn until(at: Option<Instant>) {
 
 impl Driver {
     async fn handle(&mut self, event: Event, hints: &mut mpsc::Receiver<Hint>) {
+        let only_one_place = matches!(event, Event::Read { heavy: false });
         match event {
             Event::Hint(hint) => {
                 self.take_hint(hint);
@@ -206,7 +212,9 @@ impl Driver {
         self.begin_survey();
         self.begin_scan();
         self.answer_waiters();
-        self.dispatch().await;
+        if !only_one_place || self.free.light >= CLAIM_TOGETHER {
+            self.dispatch().await;
+        }
         self.notice_idle();
     }
 

@@ -123,11 +123,11 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let (event_sender, events) = mpsc::channel(EVENT_CAPACITY);
     let (commit_sender, commits) = mpsc::channel(COMMIT_CAPACITY);
     let watcher = Watcher::start(&settings.watch, hint_sender)?;
-    let pool = Pool::new(PoolConfig::new(
-        &settings.worker,
-        &settings.limits,
-        paths.find_library("pdfium"),
-    ));
+    let pdfium = paths.find_library("pdfium");
+    let mut workers = PoolConfig::new(&settings.worker, &settings.limits, pdfium);
+    // One more than heavy files may fill, so that a note never waits for two long PDFs.
+    workers.count += 1;
+    let pool = Pool::new(workers);
     let shared = Arc::new(Shared::new(Parts {
         paths,
         settings: Arc::new(settings),

@@ -30,7 +30,7 @@ const SMALL_FILE: usize = 32;
 const MOSTLY_SPACED: usize = 10;
 
 /// A model that failed to open is tried again after this long.
-const REOPEN_AFTER: Duration = Duration::from_secs(60);
+const REOPEN_AFTER: Duration = Duration::from_mins(1);
 
 type Reply = oneshot::Sender<Result<Vec<Vec<f32>>, String>>;
 
@@ -220,12 +220,11 @@ fn run(shared: &Shared, source: &ModelSource) {
                         }
                     }
                 }
-                match &mut model {
-                    Some(model) => step(shared, model, request),
-                    None => {
-                        let reason = lock(&shared.failure).clone().unwrap_or_default();
-                        let _ = request.reply.send(Err(reason));
-                    }
+                if let Some(model) = &mut model {
+                    step(shared, model, request);
+                } else {
+                    let reason = lock(&shared.failure).clone().unwrap_or_default();
+                    let _ = request.reply.send(Err(reason));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! `status`, `folders` and `why`: what the journal, the table and the live facts say, put in
 //! the words of the wire.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -265,13 +266,13 @@ pub(super) async fn why(shared: &Arc<Shared>, path: &Path) -> Result<wire::Why, 
         ..wire::Why::default()
     };
     match record {
-        Some(record) => describe(&mut why, record),
+        Some(record) => describe(&mut why, &record),
         None => explain_absence(shared, path, &mut why),
     }
     Ok(why)
 }
 
-fn describe(why: &mut wire::Why, record: FileRecord) {
+fn describe(why: &mut wire::Why, record: &FileRecord) {
     record.state.as_str().clone_into(&mut why.state);
     why.kind = (!record.kind.is_empty()).then(|| record.kind.clone());
     why.size = Some(record.size);
@@ -288,7 +289,7 @@ fn describe(why: &mut wire::Why, record: FileRecord) {
     why.attempts = Some(u64::from(record.attempts));
     why.stage.clone_from(&record.stage);
     why.reason.clone_from(&record.reason);
-    why.explanation = explanation(&record);
+    why.explanation = explanation(record);
 }
 
 fn explanation(record: &FileRecord) -> String {
@@ -323,7 +324,7 @@ fn explanation(record: &FileRecord) -> String {
         .as_deref()
         .filter(|_| record.state == State::Done)
     {
-        text.push_str(&format!(" Note: {}.", notes.replace('\n', "; ")));
+        let _ = write!(text, " Note: {}.", notes.replace('\n', "; "));
     }
     text
 }

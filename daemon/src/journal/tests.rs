@@ -332,7 +332,7 @@ proptest! {
                     journal.apply(folder, &[Change::Changed { id, disk }], 6, true).unwrap();
                     entry.1 = true;
                 },
-                Op::Gone(n) => if model.remove(&name(n)).is_some() {
+                Op::Gone(n) if model.remove(&name(n)).is_some() => {
                     let id = journal.record(Path::new(&name(n))).unwrap().unwrap().id;
                     journal.apply(folder, &[Change::Gone { id }], 7, true).unwrap();
                 },

@@ -401,6 +401,7 @@ fn from_settings(folder: &Path, patterns: &[String]) -> Result<Gitignore, RulesE
 
 /// The rules in `dir/name`. Lines that cannot be understood are passed over, as git
 /// does; so is a file that cannot be read, or is none (a pipe would stall us).
+#[allow(clippy::disallowed_methods)] // bounded by IGNORE_FILE_MAX_BYTES
 fn read(dir: &Path, name: &str) -> Option<Gitignore> {
     let path = dir.join(name);
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;

@@ -507,7 +507,7 @@ fn settle(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     t.prepare_cached(
-        "UPDATE file SET state = coalesce(?3, verdict, 0), interrupted = 0, attempts = 0,
+        "UPDATE file SET state = coalesce(?3, verdict, 0), interrupted = 0,
              done_at = ?4, fsid = ?5, ino = ?6, size = ?7, mtime_ns = ?8, ctime_ns = ?9
          WHERE id = ?1 AND turn = ?2",
     )?

@@ -13,6 +13,7 @@
 
 mod files;
 mod folders;
+mod outcomes;
 mod queue;
 mod report;
 mod schema;
@@ -24,7 +25,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;
-pub use queue::{Ack, Candidate, Claim, Donor, MAX_INTERRUPTIONS, Verdict};
+pub use outcomes::{Ack, Donor, Verdict};
+pub use queue::{Candidate, Claim, MAX_INTERRUPTIONS};
 pub use report::{Counts, FailureRecord, FileRecord, FolderCounts};
 pub use schema::State;
 

@@ -1,0 +1,245 @@
+//! How work ended: outcomes made durable, and outcomes taken over by other files of the same
+//! content.
+//!
+//! What the table holds is recorded whatever the turn; only the state waits for its own turn,
+//! so that a file that changed meanwhile is read again.
+
+use std::path::PathBuf;
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::files::key_of;
+use super::{Journal, Result, State};
+use crate::scan::DiskFact;
+
+/// How work on a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its rows are in the table.
+    Done,
+    /// It could not be read.
+    Failed,
+    /// It is not meant to be read.
+    Skipped,
+}
+
+/// The end of one piece of work, to be made durable after the table is.
+#[derive(Debug, Clone)]
+pub struct Ack {
+    /// The file.
+    pub id: u64,
+    /// The turn that was claimed.
+    pub turn: u64,
+    /// The file as it was when it was read.
+    pub disk: DiskFact,
+    /// The outcome.
+    pub verdict: Verdict,
+    /// For a refusal: at which stage and why.
+    pub refusal: Option<(String, String)>,
+    /// The rows' revision; 0 when there are none now.
+    pub revision: u64,
+    /// How many rows.
+    pub segments: u32,
+    /// Whether the table holds the path that the journal holds.
+    pub placed: PathBuf,
+    /// BLAKE3 of the bytes.
+    pub content: Option<[u8; 32]>,
+    /// The format class that the name asked for.
+    pub class: String,
+    /// Extractor version and models.
+    pub generation: String,
+    /// text, pdf, ...
+    pub kind: String,
+    /// What the file says of itself.
+    pub title: Option<String>,
+    /// See `title`.
+    pub author: Option<String>,
+    /// See `title`.
+    pub lang: Option<String>,
+    /// See `title`.
+    pub pages: Option<u32>,
+    /// What read it.
+    pub engine: Option<String>,
+    /// Remarks for `hippo why`.
+    pub notes: Vec<String>,
+}
+
+/// A file whose outcome can be taken over by another of the same content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Donor {
+    /// The file.
+    pub id: u64,
+    /// Its rows' revision; 0 when it has none.
+    pub revision: u64,
+    /// Its outcome.
+    pub verdict: Verdict,
+    /// For a refusal: at which stage and why.
+    pub refusal: Option<(String, String)>,
+    /// The generation of its rows.
+    pub generation: String,
+    /// text, pdf, ...
+    pub kind: String,
+    /// What the file says of itself.
+    pub title: Option<String>,
+    /// See `title`.
+    pub author: Option<String>,
+    /// See `title`.
+    pub lang: Option<String>,
+    /// See `title`.
+    pub pages: Option<u32>,
+    /// What read it.
+    pub engine: Option<String>,
+    /// Remarks for `hippo why`.
+    pub notes: Vec<String>,
+}
+
+impl Journal {
+    /// A file that was already read from the same bytes under the same kind of name by the
+    /// same extractor (`generation` up to its first `+`): `id` itself if it was, otherwise
+    /// another. Failures are only taken over from the file itself, so that a retry by hand is
+    /// a real one.
+    pub fn donor(
+        &self,
+        id: u64,
+        content: &[u8; 32],
+        class: &str,
+        extractor: &str,
+    ) -> Result<Option<Donor>> {
+        self.read("looking for the same content", |c| {
+            c.prepare_cached(
+                "SELECT id, revision, verdict, stage, reason, generation, kind, title, author,
+                     lang, pages, engine, notes
+                 FROM file WHERE content = ?1 AND class = ?2
+                     AND substr(generation, 1, length(?3) + 1) = ?3 || '+'
+                     AND (id = ?4 OR verdict = 6 OR (verdict = 4 AND (revision > 0 OR segments = 0)))
+                 ORDER BY id <> ?4, verdict, revision = 0 LIMIT 1",
+            )?
+            .query_row(params![content, class, extractor, id as i64], donor)
+            .optional()
+        })
+    }
+
+    /// Makes outcomes durable, in one transaction. Returns the ids of files that meanwhile
+    /// left the catalog, whose rows must leave the table again.
+    pub fn acknowledge(&self, acks: &[Ack], now_ms: i64) -> Result<Vec<u64>> {
+        self.write("acknowledging work", |t| {
+            let mut orphans = Vec::new();
+            for ack in acks {
+                if !acknowledge_one(t, ack, now_ms)? {
+                    orphans.push(ack.id);
+                }
+            }
+            Ok(orphans)
+        })
+    }
+
+    /// Ends work on files whose bytes turned out to be those that are committed.
+    pub fn unchanged(&self, files: &[(u64, u64, DiskFact)], now_ms: i64) -> Result<()> {
+        self.write("acknowledging unchanged files", |t| {
+            for (id, turn, disk) in files {
+                settle(t, *id, *turn, None, disk, now_ms)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn donor(row: &Row<'_>) -> rusqlite::Result<Donor> {
+    let state: State = row.get(2)?; // the `verdict` column
+    let stage: Option<String> = row.get(3)?;
+    let reason: Option<String> = row.get(4)?;
+    let verdict = match state {
+        State::Failed => Verdict::Failed,
+        State::Skipped => Verdict::Skipped,
+        _ => Verdict::Done,
+    };
+    let notes: Option<String> = row.get(12)?;
+    Ok(Donor {
+        id: row.get::<_, i64>(0)? as u64,
+        revision: row.get::<_, i64>(1)? as u64,
+        verdict,
+        refusal: stage.zip(reason).filter(|_| verdict != Verdict::Done),
+        generation: row.get(5)?,
+        kind: row.get(6)?,
+        title: row.get(7)?,
+        author: row.get(8)?,
+        lang: row.get(9)?,
+        pages: row.get(10)?,
+        engine: row.get(11)?,
+        notes: notes
+            .map(|n| n.lines().map(str::to_owned).collect())
+            .unwrap_or_default(),
+    })
+}
+
+fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Result<bool> {
+    let state = match ack.verdict {
+        Verdict::Done => State::Done,
+        Verdict::Failed => State::Failed,
+        Verdict::Skipped => State::Skipped,
+    };
+    let (stage, reason) = match &ack.refusal {
+        Some((stage, reason)) => (Some(stage), Some(reason)),
+        None => (None, None),
+    };
+    let notes = (!ack.notes.is_empty()).then(|| ack.notes.join("\n"));
+    // What the table holds is recorded whatever the turn; only the state waits for its own
+    // turn, so that a file that changed meanwhile is read again.
+    let updated = t
+        .prepare_cached(
+            "UPDATE file SET revision = ?3, segments = ?4, content = ?5, class = ?6,
+                 generation = ?7, kind = ?8, title = ?9, author = ?10, lang = ?11, pages = ?12,
+                 engine = ?13, notes = ?14, stage = ?15, reason = ?16,
+                 verdict = ?17, behind = (?3 > 0 AND key <> ?2)
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            ack.id as i64,
+            key_of(&ack.placed),
+            ack.revision as i64,
+            ack.segments,
+            ack.content,
+            ack.class,
+            ack.generation,
+            ack.kind,
+            ack.title,
+            ack.author,
+            ack.lang,
+            ack.pages,
+            ack.engine,
+            notes,
+            stage,
+            reason,
+            state,
+        ])?;
+    settle(t, ack.id, ack.turn, Some(state), &ack.disk, now_ms)?;
+    Ok(updated == 1)
+}
+
+/// The work of this turn has ended; a file that was marked again meanwhile keeps waiting.
+fn settle(
+    t: &Transaction<'_>,
+    id: u64,
+    turn: u64,
+    state: Option<State>,
+    disk: &DiskFact,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "UPDATE file SET state = coalesce(?3, verdict, 0), interrupted = 0,
+             done_at = ?4, fsid = ?5, ino = ?6, size = ?7, mtime_ns = ?8, ctime_ns = ?9
+         WHERE id = ?1 AND turn = ?2",
+    )?
+    .execute(params![
+        id as i64,
+        turn as i64,
+        state,
+        now_ms,
+        disk.fsid as i64,
+        disk.ino as i64,
+        disk.size as i64,
+        disk.mtime_ns,
+        disk.ctime_ns
+    ])
+    .map(|_| ())
+}

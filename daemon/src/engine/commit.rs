@@ -6,6 +6,9 @@
 //! of a revision that was never acknowledged are found at the next start and removed.
 //!
 //! A full disk pauses the writer with everything it holds, and it goes on by itself.
+//!
+//! Places are brought up to date whenever the writer is awake, and when it starts: a file can
+//! move before its rows are acknowledged, or before a crash.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -49,7 +52,7 @@ const LATER_MAX_MS: i64 = 300_000;
 pub(super) enum Work {
     /// A file was read.
     Finished(Box<Finished>),
-    /// Some files moved: bring their places in the table up to date.
+    /// Some files moved: wake up, their places in the table are behind.
     Moves,
     /// Files gone since before this moment leave the table.
     Departures { until: i64 },
@@ -67,19 +70,33 @@ struct Batch {
     guards: Vec<super::shared::ReadingGuard>,
 }
 
+/// What the writer does until it is done: however often it takes.
+enum Duty {
+    Outcomes(Batch),
+    Places,
+    Departures { until: i64 },
+}
+
 /// Runs until the channel closes. Dropping the last sender ends it after what it holds.
 pub(super) async fn run(shared: Arc<Shared>, mut work: mpsc::Receiver<Work>) {
+    // What the last life left behind.
+    fulfil(&shared, &mut Duty::Places).await;
     while let Some(first) = work.recv().await {
-        match first {
-            Work::Finished(finished) => {
-                let (batch, then) = gather(*finished, &mut work).await;
-                settle(&shared, batch).await;
-                if let Some(other) = then {
-                    sweep(&shared, other).await;
+        let mut next = Some(first);
+        while let Some(work_now) = next.take() {
+            match work_now {
+                Work::Finished(finished) => {
+                    let (batch, then) = gather(*finished, &mut work).await;
+                    settle(&shared, batch).await;
+                    next = then;
                 }
+                Work::Departures { until } => {
+                    fulfil(&shared, &mut Duty::Departures { until }).await;
+                }
+                Work::Moves => {}
             }
-            other => sweep(&shared, other).await,
         }
+        fulfil(&shared, &mut Duty::Places).await;
         shared.refresh();
     }
 }
@@ -109,28 +126,48 @@ fn rows_in(finished: &Finished) -> usize {
     }
 }
 
-/// Records a batch, however often it takes: nothing that was read is dropped for a full disk.
+/// Records what was read.
 async fn settle(shared: &Arc<Shared>, finished: Vec<Finished>) {
     let ids: Vec<u64> = finished.iter().map(|f| f.claim.id).collect();
-    let mut batch = match sort(shared, finished).await {
-        Ok(batch) => batch,
+    let mut duty = match sort(shared, finished).await {
+        Ok(batch) => Duty::Outcomes(batch),
         Err(error) => return give_up(shared, &ids, &error).await,
     };
-    let mut wait_ms = RETRY_MS;
-    while let Err(error) = commit(shared, &mut batch).await {
-        report_trouble(shared, &error);
-        let mut shutdown = shared.shutdown.subscribe();
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-            _ = shutdown.wait_for(|down| *down) => return,
-        }
-        wait_ms = (wait_ms * 2).min(RETRY_MAX_MS);
+    if !fulfil(shared, &mut duty).await {
+        return;
     }
-    *lock(&shared.paused) = None;
+    let Duty::Outcomes(batch) = duty else { return };
     announce(shared, &batch);
     let again = batch.again.iter().map(|claim| claim.path.clone()).collect();
     drop(batch);
     ended(shared, ids, again).await;
+}
+
+/// Tries until it is done: nothing that is due is dropped for a full disk. False when hippo
+/// ends before; the journal still lists it then.
+async fn fulfil(shared: &Arc<Shared>, duty: &mut Duty) -> bool {
+    let mut wait_ms = RETRY_MS;
+    let mut troubled = false;
+    loop {
+        let tried = match duty {
+            Duty::Outcomes(batch) => commit(shared, batch).await,
+            Duty::Places => relocate(shared).await,
+            Duty::Departures { until } => depart(shared, *until).await,
+        };
+        let Err(error) = tried else { break };
+        troubled = true;
+        report_trouble(shared, &error);
+        let mut shutdown = shared.shutdown.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+            _ = shutdown.wait_for(|down| *down) => return false,
+        }
+        wait_ms = (wait_ms * 2).min(RETRY_MAX_MS);
+    }
+    if troubled {
+        *lock(&shared.paused) = None;
+    }
+    true
 }
 
 /// The journal itself fails: the claims stay in it, and the next start finds them.
@@ -336,22 +373,7 @@ fn announce(shared: &Shared, batch: &Batch) {
     }
 }
 
-/// Moves and departures, until none is left.
-async fn sweep(shared: &Arc<Shared>, work: Work) {
-    let result = match work {
-        Work::Moves => relocate(shared).await,
-        Work::Departures { until } => depart(shared, until).await,
-        Work::Finished(finished) => {
-            settle(shared, vec![*finished]).await;
-            Ok(())
-        }
-    };
-    if let Err(error) = result {
-        // The journal still lists them; the next scan or start asks again.
-        tracing::error!(%error, "moves or departures could not be written");
-    }
-}
-
+/// Places in the table, until none is behind.
 async fn relocate(shared: &Arc<Shared>) -> Result<(), EngineError> {
     loop {
         let journal = Arc::clone(shared);
@@ -378,6 +400,7 @@ async fn relocate(shared: &Arc<Shared>) -> Result<(), EngineError> {
     }
 }
 
+/// Files that are gone leave the table.
 async fn depart(shared: &Arc<Shared>, until: i64) -> Result<(), EngineError> {
     loop {
         let journal = Arc::clone(shared);

@@ -321,6 +321,7 @@ impl Driver {
             } else {
                 let until = now_ms() - GRACE_MS;
                 let _ = self.commits.send(Work::Departures { until }).await;
+                self.await_departure(until).await;
             }
         }
         if self.look_anew.is_some_and(|at| at <= now) {
@@ -331,6 +332,21 @@ impl Driver {
         if self.look_again.is_some_and(|at| at <= now) {
             self.look_again = None;
             self.dispatch().await;
+        }
+    }
+
+    /// Sets the timer for the first of the files whose grace is not over yet.
+    async fn await_departure(&mut self, after: i64) {
+        let shared = Arc::clone(&self.shared);
+        let next = blocking(move || Ok(shared.journal.first_missing(after)?)).await;
+        match next {
+            Ok(next) => {
+                self.depart_at = next.map(|at| {
+                    let grace = (at + GRACE_MS - now_ms()).max(0) as u64;
+                    Instant::now() + Duration::from_millis(grace + 1)
+                });
+            }
+            Err(error) => tracing::error!(%error, "missing files could not be listed"),
         }
     }
 

@@ -169,6 +169,14 @@ impl Journal {
         })
     }
 
+    /// When the first of the files that went missing after `after` did so.
+    pub fn first_missing(&self, after: i64) -> Result<Option<i64>> {
+        self.read("looking for missing files", |c| {
+            c.prepare_cached("SELECT min(changed_at) FROM file WHERE state = 7 AND changed_at > ?1")?
+                .query_row([after], |row| row.get(0))
+        })
+    }
+
     /// Forgets files whose rows have left the table. A file that came back meanwhile stays,
     /// without rows, and waits to be read.
     pub fn forget(&self, ids: &[u64]) -> Result<()> {

@@ -198,3 +198,52 @@ fn an_unreadable_newest_version_of_the_table_is_stepped_over_and_made_good() {
     daemon.stop();
     assert_equals_a_fresh_build(&home, "after an unreadable version");
 }
+
+/// The journal says what it says between the record of a move and the move of its rows.
+fn put_behind(home: &TempHome) {
+    let journal = rusqlite::Connection::open(home.data().join("journal.sqlite")).unwrap();
+    let put = journal.execute("UPDATE file SET behind = 1 WHERE revision > 0", []);
+    assert!(put.unwrap() > 0);
+}
+
+#[test]
+fn a_move_that_a_crash_cut_short_is_finished_at_the_next_start() {
+    let home = TempHome::new();
+    home.write("a.txt", "a canoe");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    daemon.kill9();
+    put_behind(&home);
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    assert_eq!(daemon.client().status()["fresh"]["pending"], 0);
+}
+
+#[test]
+fn a_move_that_was_recorded_during_a_commit_is_finished_after_it() {
+    let home = TempHome::new();
+    home.write("a.txt", "a canoe");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    put_behind(&home);
+    home.write("b.txt", "a paddle");
+    daemon.wait();
+    assert_eq!(daemon.client().status()["fresh"]["pending"], 0);
+}
+
+#[test]
+fn what_was_deleted_just_before_a_crash_leaves_the_table_after_it() {
+    let home = TempHome::new();
+    let gone = home.write("a.txt", "a canoe");
+    home.write("b.txt", "a paddle");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    fs::remove_file(gone).unwrap();
+    daemon.wait();
+    daemon.kill9();
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    daemon.until("the deleted file's rows have left", |client| {
+        client.status()["index"]["rows"] == 1
+    });
+}

@@ -105,7 +105,7 @@ fn what_nobody_closes_is_told_of_when_it_rests() {
 }
 
 #[test]
-fn promise_6_a_log_that_grows_for_ever_is_told_of_within_the_cap() {
+fn promise_06_a_log_that_grows_for_ever_is_told_of_within_the_cap() {
     let mut bench = Bench::new(9);
     let mut told = Vec::new();
     for at in (0..30_000).step_by(50) {
@@ -122,7 +122,7 @@ fn promise_6_a_log_that_grows_for_ever_is_told_of_within_the_cap() {
 }
 
 #[test]
-fn promise_6_a_slow_copy_is_told_of_once_when_it_is_closed() {
+fn promise_06_a_slow_copy_is_told_of_once_when_it_is_closed() {
     let mut bench = Bench::new(9);
     bench.copying = true;
     let mut told = Vec::new();
@@ -138,7 +138,7 @@ fn promise_6_a_slow_copy_is_told_of_once_when_it_is_closed() {
 }
 
 #[test]
-fn promise_6_a_copy_that_stalls_or_never_ends_is_told_of_all_the_same() {
+fn promise_06_a_copy_that_stalls_or_never_ends_is_told_of_all_the_same() {
     let mut bench = Bench::new(9);
     bench.copying = true;
     bench.touch("/stalled", Touch::Writing);
@@ -192,7 +192,7 @@ fn a_person_who_saves_once_a_second_is_not_held_up() {
 }
 
 #[test]
-fn promise_1_a_full_set_becomes_one_rescan_and_starts_over() {
+fn promise_01_a_full_set_becomes_one_rescan_and_starts_over() {
     let mut bench = Bench::new(100);
     for n in 0..1_000 {
         bench.touch(&format!("/{n}"), Touch::Closed);

@@ -105,7 +105,7 @@ fn empty_lying_encrypted_and_foreign_files_get_their_reasons() {
 }
 
 #[test]
-fn why_explains_what_is_ignored_or_not_watched_or_not_there() {
+fn promise_25_why_explains_what_is_ignored_or_not_watched_or_not_there() {
     let home = TempHome::new();
     home.write(".hippoignore", "drafts/\n");
     home.write("drafts/one.txt", "not to be found");

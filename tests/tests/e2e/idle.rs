@@ -12,7 +12,7 @@ const WINDOWS: usize = 6;
 const ALLOWED_TICKS: u64 = 1;
 
 #[test]
-fn idle_with_10000_files_takes_no_cpu() {
+fn promise_25_idle_with_10000_files_takes_no_cpu() {
     if !cfg!(target_os = "linux") {
         skip("idle", "it measures by /proc");
         return;

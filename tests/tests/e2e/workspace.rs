@@ -148,6 +148,34 @@ fn every_dependency_says_why_it_is_here() {
     }
 }
 
+/// All Rust sources of the workspace.
+fn sources() -> Vec<PathBuf> {
+    let crates = ["config", "extractors", "index", "daemon", "tests"];
+    crates
+        .iter()
+        .flat_map(|name| hippo_tests::corpus::files_below(&root().join(name)))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .collect()
+}
+
+#[test]
+fn every_promise_of_the_page_has_tests_of_its_number() {
+    let page = std::fs::read_to_string(root().join("docs/promises.md")).unwrap();
+    let promised: BTreeSet<u32> = page
+        .lines()
+        .filter_map(|line| line.split_once(". ")?.0.parse().ok())
+        .collect();
+    assert_eq!(promised, (1..=25).collect());
+    let mut shown = BTreeSet::new();
+    for path in sources() {
+        let source = std::fs::read_to_string(path).unwrap();
+        for name in source.split("fn promise_").skip(1) {
+            shown.extend(name.split('_').next().and_then(|n| n.parse::<u32>().ok()));
+        }
+    }
+    assert_eq!(shown, promised);
+}
+
 fn help(home: &TempHome, args: &[&str]) -> Option<String> {
     let output = home.hippo(args);
     output

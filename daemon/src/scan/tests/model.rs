@@ -294,7 +294,7 @@ proptest! {
 
     /// Promise 4: whatever is renamed and swapped, nothing is hashed.
     #[test]
-    fn promise_4_moves_alone_cost_no_hash(
+    fn promise_04_moves_alone_cost_no_hash(
         start in prop::collection::btree_set(0..PATHS.len(), 1..PATHS.len()),
         moves in prop::collection::vec((0..PATHS.len(), 0..PATHS.len(), any::<bool>()), 0..20),
     ) {

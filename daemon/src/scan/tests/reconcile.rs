@@ -82,7 +82,7 @@ fn an_edit_that_keeps_size_and_mtime_is_seen_by_its_ctime() {
 }
 
 #[test]
-fn promise_4_renaming_a_folder_is_moves_that_touch_nothing() {
+fn promise_04_renaming_a_folder_is_moves_that_touch_nothing() {
     let old: Vec<_> = (1..=50)
         .map(|n| disk(&format!("/d/{n:02}"), n, n, 1))
         .collect();
@@ -149,7 +149,7 @@ fn a_swap_and_a_ring_are_moves() {
 }
 
 #[test]
-fn promise_5_saving_over_keeps_the_entry_and_asks_for_a_new_hash() {
+fn promise_05_saving_over_keeps_the_entry_and_asks_for_a_new_hash() {
     let old = disk("/a", 1, 10, 1);
     let new = disk("/a", 2, 11, 2);
     let expected = [Change::Changed {

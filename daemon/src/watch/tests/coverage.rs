@@ -7,7 +7,7 @@ use super::super::{Covered, Hint, Watched};
 use super::{Driver, settings};
 
 #[tokio::test]
-async fn promise_9_what_no_watch_is_left_for_is_polled_and_said_to_be() {
+async fn promise_09_what_no_watch_is_left_for_is_polled_and_said_to_be() {
     let mut settings = settings();
     settings.max_watches = Some(10);
     let mut driver = Driver::prepared(settings, 64, |root| {

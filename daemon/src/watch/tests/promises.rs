@@ -8,7 +8,7 @@ use super::super::{Covered, Hint, Watched};
 use super::{Driver, settings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn promise_1_twelve_thousand_files_in_a_second_with_a_stalled_reader_are_all_found() {
+async fn promise_01_twelve_thousand_files_in_a_second_with_a_stalled_reader_are_all_found() {
     // Room for one hint, and nobody takes it until all files are written.
     let mut settings = settings();
     settings.hint_capacity = 1_000;
@@ -29,7 +29,7 @@ async fn promise_1_twelve_thousand_files_in_a_second_with_a_stalled_reader_are_a
 }
 
 #[tokio::test]
-async fn promise_1_an_overflow_of_the_kernels_own_queue_is_a_rescan() {
+async fn promise_01_an_overflow_of_the_kernels_own_queue_is_a_rescan() {
     // One thread: while this test writes, the task cannot read.
     let mut driver = Driver::new(settings(), 64).await;
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
@@ -50,7 +50,7 @@ async fn promise_1_an_overflow_of_the_kernels_own_queue_is_a_rescan() {
 }
 
 #[tokio::test]
-async fn promise_2_ten_levels_made_at_once_are_found_to_the_deepest() {
+async fn promise_02_ten_levels_made_at_once_are_found_to_the_deepest() {
     let mut driver = Driver::new(settings(), 64).await;
     let deep = "a/b/c/d/e/f/g/h/i/j";
     fs::create_dir_all(driver.path(deep)).unwrap();
@@ -62,7 +62,7 @@ async fn promise_2_ten_levels_made_at_once_are_found_to_the_deepest() {
 }
 
 #[tokio::test]
-async fn promise_3_a_folder_deleted_and_made_anew_is_watched_again() {
+async fn promise_03_a_folder_deleted_and_made_anew_is_watched_again() {
     let mut driver = Driver::prepared(settings(), 64, |root| {
         fs::create_dir(root.join("d")).unwrap();
         fs::write(root.join("d/old"), "old").unwrap();
@@ -79,7 +79,7 @@ async fn promise_3_a_folder_deleted_and_made_anew_is_watched_again() {
 }
 
 #[tokio::test]
-async fn promise_3_the_watched_folder_itself_deleted_and_made_anew() {
+async fn promise_03_the_watched_folder_itself_deleted_and_made_anew() {
     let mut driver = Driver::prepared(settings(), 64, |root| {
         fs::write(root.join("a"), "1").unwrap();
     })
@@ -97,7 +97,7 @@ async fn promise_3_the_watched_folder_itself_deleted_and_made_anew() {
 }
 
 #[tokio::test]
-async fn promise_3_a_folder_whose_parents_come_and_go() {
+async fn promise_03_a_folder_whose_parents_come_and_go() {
     let mut driver = Driver::new(settings(), 64).await;
     let outer = driver.dir.path().canonicalize().unwrap();
     let far = outer.join("x/y/far");
@@ -152,7 +152,7 @@ async fn a_folder_that_is_moved_out_is_let_go() {
 }
 
 #[tokio::test]
-async fn promise_4_both_ends_of_a_rename_are_neighbours() {
+async fn promise_04_both_ends_of_a_rename_are_neighbours() {
     let mut driver = Driver::prepared(settings(), 64, |root| {
         fs::create_dir_all(root.join("old/deep")).unwrap();
         fs::write(root.join("old/deep/f"), "f").unwrap();

@@ -9,7 +9,7 @@ use super::super::Hint;
 use super::{Driver, settings};
 
 #[tokio::test]
-async fn promise_5_saving_over_by_renaming_is_found() {
+async fn promise_05_saving_over_by_renaming_is_found() {
     let mut driver = Driver::prepared(settings(), 64, |root| {
         fs::write(root.join("note"), "1").unwrap();
     })
@@ -34,7 +34,7 @@ async fn promise_5_saving_over_by_renaming_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn promise_6_a_log_that_is_never_closed_is_told_of_while_it_grows() {
+async fn promise_06_a_log_that_is_never_closed_is_told_of_while_it_grows() {
     let mut driver = Driver::new(settings(), 64).await;
     let mut log = fs::OpenOptions::new()
         .create(true)
@@ -56,7 +56,7 @@ async fn promise_6_a_log_that_is_never_closed_is_told_of_while_it_grows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn promise_6_a_slow_copy_is_told_of_once() {
+async fn promise_06_a_slow_copy_is_told_of_once() {
     let mut driver = Driver::new(settings(), 64).await;
     let mut copy = fs::File::create(driver.path("film")).unwrap();
     let target = driver.path("film");

@@ -172,8 +172,10 @@ impl Journal {
     /// When the first of the files that went missing after `after` did so.
     pub fn first_missing(&self, after: i64) -> Result<Option<i64>> {
         self.read("looking for missing files", |c| {
-            c.prepare_cached("SELECT min(changed_at) FROM file WHERE state = 7 AND changed_at > ?1")?
-                .query_row([after], |row| row.get(0))
+            c.prepare_cached(
+                "SELECT min(changed_at) FROM file WHERE state = 7 AND changed_at > ?1",
+            )?
+            .query_row([after], |row| row.get(0))
         })
     }
 

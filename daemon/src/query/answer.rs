@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use hippo_config::Settings;
 use hippo_index::{Filter, Scored, WordsQuery};
 
-use super::fuse::{Fused, Question, Ranked, fuse};
+use super::fuse::{Found, Fused, Question, Ranked, fuse};
 use super::parse::Query;
 use super::query_error::QueryError;
 use super::snippet::{Wanted, snippet};
@@ -28,7 +28,9 @@ pub const MAX_LIMIT: usize = 1_000;
 /// The deepest that pages reach: beyond it nobody reads, and each page costs a deeper search.
 pub const MAX_REACH: usize = 10_000;
 /// The legs that can be asked for.
-pub const LEGS: [&str; 2] = ["words", "passage"];
+pub const LEGS: [&str; 3] = ["words", "passage", "joint"];
+/// What the joint leg ranks: pictures among themselves.
+const PICTURES: &str = "image";
 
 /// What a question needs of the rest of the daemon; a double of it stands in the tests.
 pub trait Memory: Clone + Send + Sync + 'static {
@@ -52,6 +54,18 @@ pub trait Memory: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
     /// The question as a vector; None where there is no passage model.
     fn embed(&self, text: String) -> impl Future<Output = Option<Result<Vec<f32>, String>>> + Send;
+    /// The joint leg.
+    fn joint(
+        &self,
+        question: JointQuestion,
+        filter: Filter,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
+    /// The question in the joint space; None where there is no joint model.
+    fn embed_joint(
+        &self,
+        text: String,
+    ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
     /// Where these files are now and which of their revisions counts.
     fn live(
         &self,
@@ -59,6 +73,17 @@ pub trait Memory: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<HashMap<u64, Live>, String>> + Send;
     /// How fresh an answer is.
     fn fresh(&self) -> Fresh;
+}
+
+/// A question as the joint model sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JointQuestion {
+    /// The joint space.
+    pub space: String,
+    /// Its vector.
+    pub vector: Vec<f32>,
+    /// The similarities at which a picture begins to answer, and surely does.
+    pub picture_scale: [f32; 2],
 }
 
 /// What the catalog knows of a file.
@@ -82,7 +107,7 @@ pub enum SearchError {
     #[error("{0}")]
     Page(String),
     /// A leg that does not exist.
-    #[error("there is no leg `{0}`: the legs are words and passage")]
+    #[error("there is no leg `{0}`: the legs are words, passage and joint")]
     UnknownLeg(String),
     /// No leg could answer.
     #[error("no leg could answer: {0}")]
@@ -104,8 +129,11 @@ struct Plan {
     deadline: Duration,
     words: bool,
     passage: bool,
+    joint: bool,
     /// The passage leg's absence is worth a word.
     passage_expected: bool,
+    /// The joint leg's absence is.
+    joint_expected: bool,
 }
 
 /// Answers a question.
@@ -114,23 +142,34 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let fresh = memory.fresh();
     let plan = plan(memory, request).await?;
     let mut missing = Vec::new();
-    let (words, passage) = tokio::join!(words_leg(memory, &plan), passage_leg(memory, &plan));
-    let words = take_leg("words", words, &mut missing);
-    let passage = take_leg("passage", passage, &mut missing);
-    if words.is_none() && passage.is_none() {
+    let mut picture_scale = [0.0; 2];
+    let legs = tokio::join!(
+        words_leg(memory, &plan),
+        passage_leg(memory, &plan),
+        joint_leg(memory, &plan, &mut picture_scale)
+    );
+    let legs = [("words", legs.0), ("passage", legs.1), ("joint", legs.2)]
+        .map(|(name, leg)| take_leg(name, leg, &mut missing));
+    if legs.iter().all(Option::is_none) {
         let reasons: Vec<String> = missing.into_iter().map(|m| m.reason).collect();
         return Err(SearchError::NoLeg(reasons.join("; ")));
     }
-    let (words, passage) = (words.unwrap_or_default(), passage.unwrap_or_default());
-    let full = words.len() >= plan.depth || passage.len() >= plan.depth;
-    let live = live(memory, &words, &passage).await?;
+    let legs = legs.map(Option::unwrap_or_default);
+    let full = legs.iter().any(|leg| leg.len() >= plan.depth);
+    let live = live(memory, &legs).await?;
     let question = Question {
         tokens: route::content_tokens(&plan.query.text()),
         dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
+        for_pictures: route::for_pictures(&plan.query),
+        picture_scale,
     };
-    let words = current(words, &live, &plan.filter);
-    let passage = current(passage, &live, &plan.filter);
-    let order = fuse(&question, &words, &passage, plan.tier);
+    let [words, passage, joint] = legs.map(|leg| current(leg, &live, &plan.filter));
+    let found = Found {
+        words: &words,
+        passage: &passage,
+        joint: &joint,
+    };
+    let order = fuse(&question, found, plan.tier);
     let end = plan.offset + plan.limit;
     let more = order.len() > end || (full && end < MAX_REACH);
     let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
@@ -186,8 +225,10 @@ async fn plan<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Plan, Se
         deadline: Duration::from_millis(settings.search.deadline_ms),
         words: wants("words"),
         passage: wants("passage"),
+        joint: wants("joint"),
         passage_expected: settings.models.passage.is_some()
             || request.legs.iter().any(|l| l == "passage"),
+        joint_expected: request.legs.iter().any(|l| l == "joint"),
     })
 }
 
@@ -299,6 +340,38 @@ async fn passage_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
     .await
 }
 
+/// Pictures by what they show. Where the kinds asked for have none, there is nothing to ask.
+async fn joint_leg<M: Memory>(memory: &M, plan: &Plan, picture_scale: &mut [f32; 2]) -> Leg {
+    let kinds = &plan.filter.kinds;
+    let has_pictures = kinds.is_empty() || kinds.iter().any(|kind| kind == PICTURES);
+    let text = plan.query.text();
+    if !plan.joint || !has_pictures || text.trim().is_empty() {
+        return Leg::NotAsked;
+    }
+    in_time(plan.deadline, async {
+        let question = match memory.embed_joint(text).await {
+            Some(Ok(question)) => question,
+            Some(Err(reason)) => {
+                return Leg::Missing(format!("the question could not be embedded: {reason}"));
+            }
+            None if plan.joint_expected => {
+                return Leg::Missing("there is no joint model; `hippo status` says why".to_owned());
+            }
+            None => return Leg::NotAsked,
+        };
+        *picture_scale = question.picture_scale;
+        let filter = Filter {
+            kinds: vec![PICTURES.to_owned()],
+            ..plan.filter.clone()
+        };
+        match memory.joint(question, filter, plan.depth).await {
+            Ok(found) => Leg::Found(found),
+            Err(reason) => Leg::Missing(reason),
+        }
+    })
+    .await
+}
+
 async fn in_time(deadline: Duration, search: impl Future<Output = Leg> + Send) -> Leg {
     let late = |_| {
         Leg::Missing(format!(
@@ -328,10 +401,9 @@ fn take_leg(name: &str, leg: Leg, missing: &mut Vec<MissingLeg>) -> Option<Vec<S
 
 async fn live<M: Memory>(
     memory: &M,
-    words: &[Scored],
-    passage: &[Scored],
+    legs: &[Vec<Scored>; 3],
 ) -> Result<HashMap<u64, Live>, SearchError> {
-    let files: HashSet<u64> = words.iter().chain(passage).map(|s| s.row.file).collect();
+    let files: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
     if files.is_empty() {
         return Ok(HashMap::new());
     }
@@ -390,7 +462,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
         legs: Legs {
             words: fused.words,
             passage: fused.passage,
-            joint: None,
+            joint: fused.joint,
         },
         changed_at: when::rfc3339(row.mtime_ms),
         path: row.path,

@@ -14,6 +14,7 @@ struct Double {
     words_hang: bool,
     words_fail: bool,
     model: Option<Result<(), String>>,
+    pictures: Arc<Vec<(usize, f32)>>,
     moved: Arc<HashMap<u64, Live>>,
     asked: Arc<Mutex<Vec<(WordsQuery, Filter)>>>,
 }
@@ -81,6 +82,29 @@ impl Memory for Double {
 
     async fn embed(&self, _: String) -> Option<Result<Vec<f32>, String>> {
         self.model.clone().map(|model| model.map(|()| vec![1.0]))
+    }
+
+    async fn joint(
+        &self,
+        _: JointQuestion,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
+        assert_eq!(filter.kinds, ["image"]);
+        let pictures = self.pictures.iter().take(limit);
+        Ok(pictures
+            .map(|(id, score)| self.scored(*id, *score))
+            .collect())
+    }
+
+    async fn embed_joint(&self, _: String) -> Option<Result<JointQuestion, String>> {
+        (!self.pictures.is_empty()).then(|| {
+            Ok(JointQuestion {
+                space: "j".to_owned(),
+                vector: vec![1.0],
+                picture_scale: [0.2, 0.3],
+            })
+        })
     }
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
@@ -265,4 +289,42 @@ async fn filters_reach_the_legs() {
     assert_eq!((filter.none, filter.phrases), (words.none, words.phrases));
     let outside = answer(&memory, &ask("cost in:/nowhere")).await.unwrap_err();
     assert!(outside.to_string().contains("watched are /d"), "{outside}");
+}
+
+#[tokio::test]
+async fn pictures_answer_by_what_they_show_unless_other_kinds_are_asked_for() {
+    let mut memory = Double::of(&["whiteboard markers", "", "bread"]);
+    memory.pictures = Arc::new(vec![(1, 0.29), (2, 0.1)]);
+    let found = answer(&memory, &ask("whiteboard")).await.unwrap();
+    assert_eq!(paths(&found), ["/d/0000.txt", "/d/0001.txt"]);
+    assert_eq!(found.hits[1].legs.joint, Some(0.29));
+    assert!(found.missing_legs.is_empty());
+    let mut request = ask("whiteboard");
+    request.kind = vec!["pdf".to_owned()];
+    assert_eq!(
+        paths(&answer(&memory, &request).await.unwrap()),
+        ["/d/0000.txt"]
+    );
+    request.kind.clear();
+    request.legs = vec!["joint".to_owned()];
+    assert_eq!(
+        paths(&answer(&memory, &request).await.unwrap()),
+        ["/d/0001.txt"]
+    );
+}
+
+#[tokio::test]
+async fn a_joint_leg_that_cannot_be_had_is_said_when_it_was_asked_for() {
+    let memory = Double::of(&["whiteboard"]);
+    let mut request = ask("whiteboard");
+    assert!(
+        answer(&memory, &request)
+            .await
+            .unwrap()
+            .missing_legs
+            .is_empty()
+    );
+    request.legs = vec!["words".to_owned(), "joint".to_owned()];
+    let found = answer(&memory, &request).await.unwrap();
+    assert_eq!(found.missing_legs[0].leg, "joint");
 }

@@ -11,6 +11,10 @@
 //!   best word hits at all. A model that does not know the language gives a flat list, or one
 //!   that has nothing to do with the words.
 //!
+//! The joint leg ranks pictures among themselves, for text is always nearer to text than a
+//! picture is (arXiv 2507.19054). How far a picture answers is told by its similarity on its
+//! model's own scale, and adds to what words found in it.
+//!
 //! Promises: an absent or empty leg lowers nothing; a segment that contains every content word
 //! is never outranked by one that only resembles the question weakly; the order is total and
 //! depends on nothing but the input; pages cut from it never overlap.
@@ -41,6 +45,27 @@ const TRUST_WITHOUT_AGREEMENT: f64 = 0.5;
 /// How much word hits that contain only a part of the question hold against a mere resemblance.
 const PARTIAL_OBJECTION: f64 = 0.5;
 
+/// The most that a picture can have by its looks alone: what contains every word of the question
+/// is above it, unless the question asks for pictures.
+const PICTURE_CEILING: f64 = 0.8;
+
+/// What the legs found, each best first.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Found<'a> {
+    /// By words.
+    pub words: &'a [Ranked],
+    /// By the meaning of passages.
+    pub passage: &'a [Ranked],
+    /// Pictures, by what they show.
+    pub joint: &'a [Ranked],
+}
+
+impl Found<'_> {
+    fn all(&self) -> impl Iterator<Item = &Ranked> {
+        self.words.iter().chain(self.passage).chain(self.joint)
+    }
+}
+
 /// One of a leg's results, with its place in the leg before anything was dropped.
 #[derive(Debug, Clone)]
 pub struct Ranked {
@@ -61,6 +86,8 @@ pub struct Fused {
     pub words: Option<f32>,
     /// What the passage leg gave.
     pub passage: Option<f32>,
+    /// What the joint leg gave.
+    pub joint: Option<f32>,
     /// Paths of other files with the same segment.
     pub also_at: Vec<String>,
 }
@@ -72,13 +99,17 @@ pub struct Question {
     pub tokens: Vec<String>,
     /// How much vectors count for its sort, 0 to 1.
     pub dense_weight: f64,
+    /// It asks for pictures by name: "photo", 照片.
+    pub for_pictures: bool,
+    /// The similarities at which a picture begins to answer, and surely does.
+    pub picture_scale: [f32; 2],
 }
 
 /// Fuses in tiers: first the best `tier` of each leg, then the rest of the best `2 * tier`, and
 /// so on. What is deeper never moves what is above it, so that pages do not depend on how much
 /// was fetched.
-pub fn fuse(question: &Question, words: &[Ranked], passage: &[Ranked], tier: usize) -> Vec<Fused> {
-    let deepest = words.iter().chain(passage).map(|r| r.rank).max();
+pub fn fuse(question: &Question, found: Found<'_>, tier: usize) -> Vec<Fused> {
+    let deepest = found.all().map(|r| r.rank).max();
     let mut size = tier.max(1);
     let mut order: Vec<Fused> = Vec::new();
     let mut seen: HashSet<String> = HashSet::new();
@@ -88,7 +119,8 @@ pub fn fuse(question: &Question, words: &[Ranked], passage: &[Ranked], tier: usi
             let inside = leg.iter().filter(|r| r.rank < size);
             inside.map(|r| r.scored.clone()).collect()
         };
-        for mut fused in fuse_tier(question, &cut(words), &cut(passage)) {
+        let legs = [cut(found.words), cut(found.passage), cut(found.joint)];
+        for mut fused in fuse_tier(question, &legs) {
             if seen.insert(fused.row.id.clone()) {
                 fused.score = fused.score.min(ceiling);
                 order.push(fused);
@@ -104,50 +136,63 @@ pub fn fuse(question: &Question, words: &[Ranked], passage: &[Ranked], tier: usi
 #[derive(Default)]
 struct Candidate {
     rows: Vec<Hit>,
-    words: Option<f32>,
-    passage: Option<f32>,
+    /// What each leg gave: words, passage, joint.
+    scores: [Option<f32>; 3],
 }
 
-fn fuse_tier(question: &Question, words: &[Scored], passage: &[Scored]) -> Vec<Fused> {
+fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3]) -> Vec<Fused> {
+    let [words, passage, _] = legs;
     let coverage = coverages(&question.tokens, words);
     let passages = Normal::of(passage);
     let trust = Trust::of(question, words, &coverage, &passages, passage);
     let best_words = words.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
 
     let mut candidates: HashMap<&str, Candidate> = HashMap::new();
-    for (leg, scored) in words
-        .iter()
-        .map(|s| (0, s))
-        .chain(passage.iter().map(|s| (1, s)))
-    {
-        let candidate = candidates.entry(&scored.row.id).or_default();
-        if !candidate.rows.iter().any(|row| row.file == scored.row.file) {
-            candidate.rows.push(scored.row.clone());
+    for (leg, found) in legs.iter().enumerate() {
+        for scored in found {
+            let candidate = candidates.entry(&scored.row.id).or_default();
+            if !candidate.rows.iter().any(|row| row.file == scored.row.file) {
+                candidate.rows.push(scored.row.clone());
+            }
+            let slot = &mut candidate.scores[leg];
+            *slot = Some(slot.map_or(scored.score, |old| old.max(scored.score)));
         }
-        let slot = if leg == 0 {
-            &mut candidate.words
-        } else {
-            &mut candidate.passage
-        };
-        *slot = Some(slot.map_or(scored.score, |old| old.max(scored.score)));
     }
 
     let mut order: Vec<Fused> = candidates
         .into_iter()
         .filter_map(|(id, candidate)| {
-            let w = candidate
-                .words
-                .map_or(0.0, |s| ratio(finite(s), best_words));
-            let p = candidate
-                .passage
-                .map_or(0.0, |s| passages.of_score(finite(s)));
-            let exact = candidate.words.is_some() && coverage.get(id).is_some_and(|c| *c >= 1.0);
-            let score = trust.combine(w, p, exact, candidate.words.is_some());
+            let [words, passage, joint] = candidate.scores;
+            let w = words.map_or(0.0, |s| ratio(finite(s), best_words));
+            let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
+            let exact = words.is_some() && coverage.get(id).is_some_and(|c| *c >= 1.0);
+            let text = if words.is_some() || passage.is_some() {
+                trust.combine(w, p, exact, words.is_some())
+            } else {
+                0.0
+            };
+            // Both are evidence: neither takes from the other.
+            let score = joint.map_or(text, |s| 1.0 - (1.0 - text) * (1.0 - question.looks(s)));
             candidate.into_fused(score)
         })
+        // A picture that answers nothing is no hit.
+        .filter(|fused| fused.words.is_some() || fused.passage.is_some() || fused.score > 0.0)
         .collect();
     order.sort_by(before);
     order
+}
+
+impl Question {
+    /// How far a picture of this similarity answers, 0 to 1.
+    fn looks(&self, similarity: f32) -> f64 {
+        let [from, to] = self.picture_scale.map(f64::from);
+        let ceiling = if self.for_pictures {
+            1.0
+        } else {
+            PICTURE_CEILING
+        };
+        ratio(finite(similarity) - from, to - from) * ceiling
+    }
 }
 
 impl Candidate {
@@ -157,8 +202,9 @@ impl Candidate {
         Some(Fused {
             row: rows.next()?,
             score,
-            words: self.words,
-            passage: self.passage,
+            words: self.scores[0],
+            passage: self.scores[1],
+            joint: self.scores[2],
             also_at: rows.map(|row| row.path).collect(),
         })
     }
@@ -171,6 +217,7 @@ fn before(a: &Fused, b: &Fused) -> std::cmp::Ordering {
         .total_cmp(&a.score)
         .then_with(|| leg(b.words).total_cmp(&leg(a.words)))
         .then_with(|| leg(b.passage).total_cmp(&leg(a.passage)))
+        .then_with(|| leg(b.joint).total_cmp(&leg(a.joint)))
         .then_with(|| a.row.path.cmp(&b.row.path))
         .then_with(|| a.row.ordinal.cmp(&b.row.ordinal))
         .then_with(|| a.row.id.cmp(&b.row.id))

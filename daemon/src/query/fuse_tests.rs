@@ -19,7 +19,19 @@ fn question(text: &str, dense_weight: f64) -> Question {
     Question {
         tokens: crate::query::route::content_tokens(text),
         dense_weight,
+        for_pictures: false,
+        picture_scale: [0.2, 0.3],
     }
+}
+
+/// Fuses words and passages, as most questions are.
+fn fuse(question: &Question, words: &[Ranked], passage: &[Ranked], tier: usize) -> Vec<Fused> {
+    let found = Found {
+        words,
+        passage,
+        joint: &[],
+    };
+    super::fuse(question, found, tier)
 }
 
 fn ids(order: &[Fused]) -> Vec<usize> {
@@ -192,4 +204,47 @@ proptest! {
         let unique: HashSet<usize> = ids(&all).into_iter().collect();
         prop_assert_eq!(unique.len(), all.len());
     }
+}
+
+#[test]
+fn a_picture_is_found_by_its_looks_below_exact_words() {
+    let words = leg(&[
+        (1, "the whiteboard of the kitchen", 9.0),
+        (2, "a board", 2.0),
+    ]);
+    let joint = leg(&[(3, "", 0.31), (4, "", 0.26), (5, "", 0.19)]);
+    let found = Found {
+        words: &words,
+        passage: &[],
+        joint: &joint,
+    };
+    let mut asked = question("whiteboard kitchen", 0.5);
+    let order = super::fuse(&asked, found, TIER);
+    assert_eq!(
+        ids(&order),
+        [1, 3, 4, 2],
+        "0.19 is below where pictures answer"
+    );
+    assert_eq!((order[1].words, order[1].joint), (None, Some(0.31)));
+    asked.for_pictures = true;
+    let order = super::fuse(&asked, found, TIER);
+    assert_eq!(ids(&order)[..2], [1, 3]);
+    assert!((order[1].score - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn looks_and_words_of_one_picture_add_up() {
+    let words = leg(&[
+        (1, "birthday cake", 9.0),
+        (2, "cake", 3.0),
+        (3, "cake", 2.9),
+    ]);
+    let joint = leg(&[(3, "cake", 0.27)]);
+    let found = Found {
+        words: &words,
+        passage: &[],
+        joint: &joint,
+    };
+    let order = super::fuse(&question("birthday cake", 0.5), found, TIER);
+    assert_eq!(ids(&order), [1, 3, 2]);
 }

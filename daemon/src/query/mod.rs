@@ -17,6 +17,6 @@ pub mod text;
 pub mod when;
 pub mod within;
 
-pub use answer::{Live, Memory, SearchError, answer};
+pub use answer::{JointQuestion, Live, Memory, SearchError, answer};
 pub use parse::Query;
 pub use query_error::QueryError;

@@ -44,6 +44,42 @@ pub fn asked(query: &Query) -> Asked {
     }
 }
 
+/// Words by which a person says that a picture is meant.
+const PICTURE_WORDS: [&str; 20] = [
+    "photo",
+    "photos",
+    "picture",
+    "pictures",
+    "image",
+    "images",
+    "screenshot",
+    "screenshots",
+    "drawing",
+    "snapshot",
+    "照片",
+    "图片",
+    "圖片",
+    "相片",
+    "截图",
+    "截圖",
+    "图像",
+    "圖像",
+    "图标",
+    "画",
+];
+
+/// Whether it asks for pictures by name.
+pub fn for_pictures(query: &Query) -> bool {
+    let text = query.text().to_lowercase();
+    let spaced = |word: &str| {
+        text.split(|c: char| !c.is_alphanumeric())
+            .any(|token| token == word)
+    };
+    PICTURE_WORDS
+        .iter()
+        .any(|word| spaced(word) || (word.chars().any(is_wide) && text.contains(word)))
+}
+
 /// How much vectors count, from 0 to 1.
 pub fn dense_weight(asked: Asked, settings: &SearchSettings) -> f64 {
     let weight = match asked {
@@ -105,6 +141,21 @@ mod tests {
             ("2024", Asked::English),
         ] {
             assert_eq!(asked(&Query::parse(text, &now).unwrap()), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_asked_for_in_both_languages() {
+        let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+        for (text, expect) in [
+            ("the photo of the whiteboard", true),
+            ("找那张白板照片", true),
+            ("Screenshots", true),
+            ("photosynthesis", false),
+            ("白板", false),
+        ] {
+            let query = Query::parse(text, &now).unwrap();
+            assert_eq!(for_pictures(&query), expect, "{text}");
         }
     }
 

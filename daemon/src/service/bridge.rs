@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use super::api::{Api, ApiError};
 use super::wire;
 use crate::engine::{EngineError, Handle};
-use crate::query::{Live, Memory};
+use crate::query::{JointQuestion, Live, Memory};
 
 impl Memory for Handle {
     fn settings(&self) -> Arc<Settings> {
@@ -46,6 +46,19 @@ impl Memory for Handle {
 
     async fn embed(&self, text: String) -> Option<Result<Vec<f32>, String>> {
         self.embed_query(&text).await
+    }
+
+    async fn joint(
+        &self,
+        _: JointQuestion,
+        _: Filter,
+        _: usize,
+    ) -> Result<Vec<Scored>, String> {
+        Err("there is no joint space".to_owned())
+    }
+
+    async fn embed_joint(&self, _: String) -> Option<Result<JointQuestion, String>> {
+        None
     }
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::api::{Api, ApiError};
 use super::wire::{self, Event, EventKind, Fresh};
 use crate::query::fuse::tests_support::row;
-use crate::query::{Live, Memory};
+use crate::query::{JointQuestion, Live, Memory};
 
 /// A daemon with one segment. Some words make it misbehave: see [`Memory::words`] below.
 #[derive(Clone)]
@@ -127,6 +127,19 @@ impl Memory for Double {
     }
 
     async fn embed(&self, _: String) -> Option<Result<Vec<f32>, String>> {
+        None
+    }
+
+    async fn joint(
+        &self,
+        _: JointQuestion,
+        _: Filter,
+        _: usize,
+    ) -> Result<Vec<Scored>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn embed_joint(&self, _: String) -> Option<Result<JointQuestion, String>> {
         None
     }
 

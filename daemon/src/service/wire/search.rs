@@ -25,7 +25,7 @@ pub struct SearchRequest {
     pub after: Option<String>,
     /// Only segments in these languages (`en`, `zh`).
     pub lang: Vec<String>,
-    /// Only these legs: `words`, `passage`. All when empty.
+    /// Only these legs: `words`, `passage`, `joint`. All when empty.
     pub legs: Vec<String>,
     /// The asker's working directory, from which relative folders are read.
     pub cwd: Option<String>,

@@ -13,7 +13,10 @@ mod raw;
 mod settings;
 mod validate;
 
-pub use manifest::{Graph, GraphInputs, Manifest, ManifestError, ModelFile, Pooling, Role};
+pub use manifest::{
+    Filter, Fit, GraphInputs, MANIFEST_FILE, Manifest, ManifestError, ModelFile, Ocr, PictureGraph,
+    PictureSpec, PictureTower, Pooling, Role, Speech, TextGraph, TextTower, Voice, is_model_name,
+};
 pub use paths::{Paths, PathsError};
 pub use raw::{SettingsError, SettingsErrors};
 pub use settings::{

@@ -1,9 +1,9 @@
 //! Changing the settings file for a person, who keeps their comments and layout.
 //!
-//! Only `hippo add` and `hippo remove` do, and only folders. The file is replaced
-//! whole (written beside, flushed, renamed), so that a crash leaves the old one or
-//! the new one. A link, as dotfile managers make, stays a link: its target is
-//! replaced. Whoever calls sees to it that one edit runs at a time.
+//! Only `hippo add` and `hippo remove` do, which change folders, and `hippo models use`
+//! ([`set_models`]). The file is replaced whole (written beside, flushed, renamed), so that
+//! a crash leaves the old one or the new one. A link, as dotfile managers make, stays a
+//! link: its target is replaced. Whoever calls sees to it that one edit runs at a time.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -58,6 +58,15 @@ pub enum EditError {
         path.display()
     )]
     NotFolders {
+        /// The file.
+        path: PathBuf,
+    },
+    /// `models` is something else than a section.
+    #[error(
+        "{}: `models` is not a section; write [models] on a line of its own",
+        path.display()
+    )]
+    NotModels {
         /// The file.
         path: PathBuf,
     },
@@ -288,6 +297,10 @@ fn write_and_rename(temporary: &Path, target: &Path, text: &str) -> io::Result<(
     file.sync_all()?;
     fs::rename(temporary, target)
 }
+
+mod models;
+
+pub use models::set_models;
 
 #[cfg(test)]
 mod tests;

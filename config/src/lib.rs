@@ -9,15 +9,22 @@
 pub mod edit;
 mod manifest;
 mod paths;
+mod profiles;
 mod raw;
+mod registry;
 mod settings;
 mod validate;
 
-pub use manifest::{Graph, GraphInputs, Manifest, ManifestError, ModelFile, Pooling, Role};
+pub use manifest::{
+    Filter, Fit, GraphInputs, MANIFEST_FILE, Manifest, ManifestError, ModelFile, Ocr, PictureGraph,
+    PictureSpec, PictureTower, Pooling, Role, Speech, TextGraph, TextTower, Voice, is_model_name,
+};
 pub use paths::{Paths, PathsError};
+pub use profiles::{NO_MODEL, Profile};
 pub use raw::{SettingsError, SettingsErrors};
+pub use registry::{Choice, Installed, Published, Registry};
 pub use settings::{
     FolderSettings, IgnoreSettings, IndexSettings, Limits, LogLevel, LogSettings, ModelSettings,
-    SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
+    ProfileSetting, SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
 };
 pub use validate::{KeyInfo, known_keys};

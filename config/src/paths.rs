@@ -78,7 +78,7 @@ impl Paths {
         };
         let beside = exe.and_then(Path::parent);
         paths.models_dirs = several(env("HIPPO_MODELS_DIR").as_ref());
-        paths.models_dirs.push(paths.data_dir.join("models"));
+        paths.models_dirs.push(paths.own_models_dir());
         paths.library_dirs = several(env("HIPPO_LIB_DIR").as_ref());
         if let Some(beside) = beside {
             let prefix = beside.parent().unwrap_or(beside);
@@ -171,6 +171,16 @@ impl Paths {
         self.models_dirs.clone()
     }
 
+    /// Where a person puts manifests of models that hippo does not know.
+    pub fn manifests_dir(&self) -> PathBuf {
+        self.data_dir.join("manifests")
+    }
+
+    /// Where downloaded models go: the data folder's own, whatever else is searched.
+    pub fn own_models_dir(&self) -> PathBuf {
+        self.data_dir.join("models")
+    }
+
     /// Where libraries lie, first come first.
     pub fn library_dirs(&self) -> Vec<PathBuf> {
         self.library_dirs.clone()
@@ -258,6 +268,8 @@ mod tests {
         assert_eq!(paths.log_dir, Path::new("/h/log"));
         assert_eq!(paths.socket(), Path::new("/h/run/hippo.sock"));
         assert_eq!(paths.lock_file(), Path::new("/h/run/hippo.lock"));
+        assert_eq!(paths.own_models_dir(), Path::new("/h/data/models"));
+        assert_eq!(paths.manifests_dir(), Path::new("/h/data/manifests"));
         assert_eq!(paths.home(), Some(Path::new("/h")));
     }
 

@@ -27,7 +27,7 @@ pub struct Settings {
     pub watch: WatchSettings,
     /// The sandboxed processes that read files.
     pub worker: WorkerSettings,
-    /// Which models make vectors.
+    /// Which models play which role.
     pub models: ModelSettings,
     /// The table.
     pub index: IndexSettings,
@@ -174,26 +174,61 @@ impl Default for WorkerSettings {
     }
 }
 
-/// Which models make vectors.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which models play which role. A name is that of a folder,
+/// `<models folder>/<name>/manifest.toml`; "none" is no model, whatever lies there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelSettings {
-    /// The passage model's name: `<models folder>/<name>/manifest.toml`. None:
-    /// words alone.
+    /// The models of the roles that are not named here.
+    pub profile: ProfileSetting,
+    /// Vectors of pictures, and of texts in the same space.
+    pub joint: Option<String>,
+    /// Vectors of passages.
     pub passage: Option<String>,
+    /// Speech to text.
+    pub speech: Option<String>,
+    /// Where somebody speaks.
+    pub voice: Option<String>,
+    /// Text in pictures.
+    pub ocr: Option<String>,
     /// Threads for a model; 0 is one a core.
     pub threads: usize,
     /// Minutes without work after which a model leaves memory.
     pub unload_after_minutes: u64,
+    /// Where the hub is looked for in place of huggingface.co; `HF_ENDPOINT` comes first.
+    pub endpoint: Option<String>,
+    /// A plain mirror, `<mirror>/<model>/<file>`, in place of every address.
+    pub mirror: Option<String>,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
         Self {
+            profile: ProfileSetting::Auto,
+            joint: None,
             passage: None,
+            speech: None,
+            voice: None,
+            ocr: None,
             threads: 0,
             unload_after_minutes: 10,
+            endpoint: None,
+            mirror: None,
         }
     }
+}
+
+/// What plays the roles that no setting names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProfileSetting {
+    /// What lies here: of the profile `small`, else of `demo`.
+    #[default]
+    Auto,
+    /// Nothing.
+    None,
+    /// The models of this profile, be they there or not.
+    #[serde(untagged)]
+    Named(&'static str),
 }
 
 /// The table.

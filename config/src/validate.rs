@@ -8,11 +8,12 @@ use std::path::{Component, Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike};
 
+use crate::profiles::{NO_MODEL, Profile};
 pub use crate::raw::KeyInfo;
 use crate::raw::{Reader, Section, SettingsErrors, suggest};
 use crate::settings::{
     FolderSettings, IgnoreSettings, IndexSettings, Limits, LogLevel, LogSettings, ModelSettings,
-    SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
+    ProfileSetting, SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
 };
 
 /// The sections of a settings file.
@@ -329,23 +330,58 @@ fn read_worker(section: &mut Section<'_, '_>) -> WorkerSettings {
 
 fn read_models(section: &mut Section<'_, '_>) -> ModelSettings {
     let default = ModelSettings::default();
-    let passage = section.text("passage", "the name of a model's folder");
-    if let Some(name) = passage.filter(|name| !is_folder_name(name)) {
-        let message = format!(
-            "\"{name}\" must be a plain name, that of a folder among the models: \
-             see `hippo doctor` for where they lie"
-        );
-        section.mistake("passage", message);
-    }
     ModelSettings {
-        passage: passage.map(str::to_owned),
+        profile: profile(section),
+        joint: model_name(section, "joint"),
+        passage: model_name(section, "passage"),
+        speech: model_name(section, "speech"),
+        voice: model_name(section, "voice"),
+        ocr: model_name(section, "ocr"),
         threads: number_usize(section, "threads", default.threads, 0..=256),
         unload_after_minutes: section.number(
             "unload_after_minutes",
             default.unload_after_minutes,
             &(1..=10_080),
         ),
+        endpoint: web_address(section, "endpoint"),
+        mirror: web_address(section, "mirror"),
     }
+}
+
+fn profile(section: &mut Section<'_, '_>) -> ProfileSetting {
+    let mut choices = vec!["auto", NO_MODEL];
+    choices.extend(Profile::all().iter().map(|profile| profile.name));
+    match section.choice("profile", "auto", &choices) {
+        "auto" => ProfileSetting::Auto,
+        NO_MODEL => ProfileSetting::None,
+        name => ProfileSetting::Named(name),
+    }
+}
+
+fn model_name(section: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
+    let name = section.text(key, "the name of a model's folder, or none")?;
+    if !is_folder_name(name) {
+        let message = format!(
+            "\"{name}\" must be a plain name, that of a folder among the models: \
+             `hippo models list` shows them"
+        );
+        section.mistake(key, message);
+    }
+    Some(name.to_owned())
+}
+
+/// An address below which files lie, without its last slashes.
+fn web_address(section: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
+    let text = section.text(key, "https://…, or http://…")?;
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let bare = |host: &str| !host.is_empty() && !host.contains(|c: char| c.is_whitespace());
+    if !host.is_some_and(bare) {
+        let message = format!("\"{text}\" must begin with https:// or http:// and name a host");
+        section.mistake(key, message);
+    }
+    Some(text.trim_end_matches('/').to_owned())
 }
 
 /// Whether a name is one path component and no more: it is joined to a folder.

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod engine;
 pub mod journal;
 pub mod log;
+pub mod models;
 pub mod query;
 pub mod scan;
 pub mod schedule;

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hippo_config::{Graph, GraphInputs, Manifest, ModelFile, Pooling, Role};
+use hippo_config::{GraphInputs, Manifest, ModelFile, Pooling, Role, TextGraph, TextTower};
 use hippo_extractors::infer::{InferError, PassageModel, Runtime};
 
 fn library() -> Option<PathBuf> {
@@ -114,12 +114,17 @@ fn what_is_wrong_with_a_model_is_said_of_the_file() {
     assert!(
         other(|m| m.dim = 17).contains("its vectors have 16 dimensions, and by its manifest 17")
     );
-    assert!(other(|m| m.graph.output = "y".into()).contains("has no output \"y\"; it has vectors"));
+    let graph_of = |change: fn(&mut TextGraph)| {
+        let mut manifest = good.clone();
+        change(&mut manifest.text.as_mut().unwrap().graph);
+        refused(&manifest, dir.path())
+    };
+    assert!(graph_of(|g| g.output = "y".into()).contains("has no output \"y\"; it has vectors"));
     assert!(
-        other(|m| m.graph.inputs.ids = "x".into()).contains("has no input \"x\"; it has ids, mask")
+        graph_of(|g| g.inputs.ids = "x".into()).contains("has no input \"x\"; it has ids, mask")
     );
     assert!(
-        other(|m| m.graph.file = "gone.onnx".into())
+        graph_of(|g| g.file = "gone.onnx".into())
             .contains("gone.onnx: the model's file is missing")
     );
 
@@ -176,28 +181,37 @@ fn a_published_model_gives_the_published_similarity() {
         sha256: None,
     };
     let manifest = Manifest {
-        languages: Vec::new(),
         name: "all-minilm-l6-v2".to_owned(),
         role: Role::Passage,
         licence: "Apache-2.0".to_owned(),
         dim: 384,
-        files: vec![file("model_int8.onnx"), file("tokenizer.json")],
-        graph: Graph {
-            file: "model_int8.onnx".to_owned(),
-            inputs: GraphInputs {
-                ids: "input_ids".to_owned(),
-                mask: "attention_mask".to_owned(),
-                types: Some("token_type_ids".to_owned()),
-            },
-            output: "last_hidden_state".to_owned(),
-        },
-        tokenizer: "tokenizer.json".to_owned(),
-        query_prefix: String::new(),
-        passage_prefix: String::new(),
-        pooling: Pooling::Mean,
-        max_tokens: 256,
-        pad_to: None,
+        languages: Vec::new(),
         normalise: true,
+        files: vec![file("model_int8.onnx"), file("tokenizer.json")],
+        text: Some(TextTower {
+            graph: TextGraph {
+                file: "model_int8.onnx".to_owned(),
+                inputs: GraphInputs {
+                    ids: "input_ids".to_owned(),
+                    mask: Some("attention_mask".to_owned()),
+                    types: Some("token_type_ids".to_owned()),
+                },
+                output: "last_hidden_state".to_owned(),
+            },
+            tokenizer: "tokenizer.json".to_owned(),
+            query_prefix: String::new(),
+            passage_prefix: String::new(),
+            pooling: Pooling::Mean,
+            max_tokens: 256,
+            pad_to: None,
+            pad_id: None,
+            lowercase: false,
+            append: None,
+        }),
+        picture: None,
+        speech: None,
+        voice: None,
+        ocr: None,
     };
     let runtime = Runtime::open(&library).unwrap();
     let mut model = PassageModel::open(&runtime, &dir, &manifest, 2).unwrap();

@@ -28,7 +28,9 @@ fn every_value_arrives() {
          [watch]\nsettle_ms = 9\nmax_wait_ms = 10\nrescan_minutes = 11\npoll_seconds = 12\n\
          max_watches = 0\nhint_capacity = 17\n\
          [worker]\ncount = 3\nmemory_max_mib = 256\nstall_ms = 500\nfiles_per_worker = 4\nprogram = \"/bin/x\"\n\
-         [models]\npassage = \"tiny\"\nthreads = 5\nunload_after_minutes = 6\n\
+         [models]\nprofile = \"quality\"\njoint = \"twin\"\npassage = \"tiny\"\nspeech = \"ears\"\n\
+         voice = \"none\"\nocr = \"eyes\"\nthreads = 5\nunload_after_minutes = 6\n\
+         endpoint = \"https://hf-mirror.com/\"\nmirror = \"http://nas:8000/models\"\n\
          [index]\nuri = \"s3://bucket/hippo\"\nvector_index_rows = 2000\ncache_mib = 9\n\
          [search]\nlimit = 11\nleg_limit = 12\ndense_weight_en = 0.1\ndense_weight_zh = 1\n\
          dense_weight_mixed = 0\ndense_weight_exact = 0.4\ndeadline_ms = 13\n\
@@ -75,9 +77,16 @@ fn every_value_arrives() {
             program: Some(PathBuf::from("/bin/x")),
         },
         models: ModelSettings {
+            profile: ProfileSetting::Named("quality"),
+            joint: Some("twin".to_owned()),
             passage: Some("tiny".to_owned()),
+            speech: Some("ears".to_owned()),
+            voice: Some("none".to_owned()),
+            ocr: Some("eyes".to_owned()),
             threads: 5,
             unload_after_minutes: 6,
+            endpoint: Some("https://hf-mirror.com".to_owned()),
+            mirror: Some("http://nas:8000/models".to_owned()),
         },
         index: IndexSettings {
             uri: Some("s3://bucket/hippo".to_owned()),
@@ -198,6 +207,22 @@ fn a_model_name_stays_among_the_models() {
         let text = format!("[models]\npassage = \"{name}\"\n");
         assert_eq!(errors(&text).len(), 1, "{name}");
     }
+}
+
+#[test]
+fn addresses_and_profiles_that_cannot_be_meant() {
+    for address in ["hf-mirror.com", "ftp://x", "https://", "https://a b"] {
+        let text = format!("[models]\nendpoint = \"{address}\"\nmirror = \"{address}\"\n");
+        assert_eq!(errors(&text).len(), 2, "{address}");
+    }
+    let found = errors("[models]\nprofile = \"best\"\n");
+    assert!(
+        found[0]
+            .message
+            .contains("auto, none, small, quality, demo"),
+        "{}",
+        found[0]
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::models::Models;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -98,6 +100,11 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Get, check and switch models
+    Models {
+        #[command(subcommand)]
+        what: Models,
+    },
     /// Examine this installation and say what could be better
     Doctor {
         /// Print JSON
@@ -127,6 +134,7 @@ impl Command {
             | Command::Retry { json, .. }
             | Command::Doctor { json } => *json,
             Command::Search(search) => search.json,
+            Command::Models { what } => what.json(),
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ mod daemon;
 mod doctor;
 mod files;
 mod folders;
+mod models;
 mod probe;
 mod progress;
 mod search;
@@ -107,6 +108,7 @@ async fn ask(command: Command, paths: Paths) -> anyhow::Result<Exit> {
         Command::Wait { timeout, json } => progress::wait(&client, timeout, json).await,
         Command::Why { path, json } => files::why(&client, &path, json).await,
         Command::Retry { path, json } => files::retry(&client, path.as_deref(), json).await,
+        Command::Models { what } => models::models(&paths, &client, what).await,
         Command::Doctor { json } => doctor::doctor(&paths, &client, json).await,
         Command::Completions { .. } | Command::Run { .. } => Ok(Exit::Done),
     }

@@ -199,11 +199,10 @@ pub(super) fn models(paths: &Paths, settings: &Settings) -> Vec<Finding> {
         Ok(manifest) => manifest,
         Err(e) => return vec![error("models", e.to_string(), "mend the manifest")],
     };
-    let missing: Vec<String> = std::iter::once(&manifest.graph.file)
-        .chain([&manifest.tokenizer])
-        .map(|file| dir.join(file))
-        .filter(|path| !path.is_file())
-        .map(|path| path.display().to_string())
+    let missing: Vec<String> = manifest
+        .missing(&dir)
+        .into_iter()
+        .map(|file| dir.join(&file.name).display().to_string())
         .collect();
     if missing.is_empty() {
         vec![ok(

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use hippo_config::{Manifest, Pooling};
+use hippo_config::{Manifest, Pooling, TextTower};
 use ort::session::{Session, builder::GraphOptimizationLevel};
 use ort::value::{Tensor, TensorElementType, ValueType};
 use tokenizers::{Tokenizer, TruncationParams};
@@ -27,7 +27,9 @@ const NORM_MIN: f32 = 1e-6;
 pub struct PassageModel {
     session: Session,
     tokenizer: Tokenizer,
-    manifest: Manifest,
+    tower: TextTower,
+    dim: usize,
+    normalise: bool,
     id: String,
     pad_id: i64,
 }
@@ -47,23 +49,32 @@ impl PassageModel {
         manifest: &Manifest,
         threads: usize,
     ) -> Result<PassageModel, InferError> {
-        let graph = dir.join(&manifest.graph.file);
-        let vocabulary = dir.join(&manifest.tokenizer);
+        let tower = manifest.text.as_ref().ok_or_else(|| {
+            InferError::model(
+                dir,
+                "its manifest has no table [text]: it is no passage model",
+            )
+        })?;
+        let graph = dir.join(&tower.graph.file);
+        let vocabulary = dir.join(&tower.tokenizer);
         for path in [&graph, &vocabulary] {
             if !path.is_file() {
                 return Err(InferError::model(path, "the model's file is missing"));
             }
         }
-        let (tokenizer, pad_id) = open_tokenizer(&vocabulary, manifest)?;
+        let (tokenizer, pad_id) = open_tokenizer(&vocabulary, tower)?;
         let session = open_session(&graph, threads).map_err(|error| {
             InferError::model(&graph, format!("ONNX Runtime cannot load it: {error}"))
         })?;
-        check_graph(&session, manifest).map_err(|reason| InferError::model(&graph, reason))?;
+        check_graph(&session, tower, manifest.dim)
+            .map_err(|reason| InferError::model(&graph, reason))?;
         Ok(PassageModel {
             session,
             tokenizer,
             id: manifest.id(),
-            manifest: manifest.clone(),
+            tower: tower.clone(),
+            dim: manifest.dim,
+            normalise: manifest.normalise,
             pad_id,
         })
     }
@@ -75,12 +86,12 @@ impl PassageModel {
 
     /// Elements of a vector.
     pub fn dim(&self) -> usize {
-        self.manifest.dim
+        self.dim
     }
 
     /// The vector of a question.
     pub fn embed_query(&mut self, text: &str) -> Result<Vec<f32>, InferError> {
-        let tokens = self.tokens(0, &self.manifest.query_prefix, text)?;
+        let tokens = self.tokens(0, &self.tower.query_prefix, text)?;
         let mut vectors = self.run(&[tokens])?;
         vectors
             .pop()
@@ -92,7 +103,7 @@ impl PassageModel {
     pub fn embed_passages(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, InferError> {
         let mut tokens = Vec::with_capacity(texts.len());
         for (place, text) in texts.iter().enumerate() {
-            tokens.push(self.tokens(place, &self.manifest.passage_prefix, text)?);
+            tokens.push(self.tokens(place, &self.tower.passage_prefix, text)?);
         }
         // Neighbours in length share a batch, so that little of it is padding.
         tokens.sort_by_key(|text| text.ids.len());
@@ -124,7 +135,7 @@ impl PassageModel {
         let encoding =
             encoding.map_err(|error| self.failed(format!("the tokenizer failed: {error}")))?;
         let mut ids: Vec<i64> = encoding.get_ids().iter().map(|id| i64::from(*id)).collect();
-        ids.truncate(self.manifest.max_tokens);
+        ids.truncate(self.tower.max_tokens);
         if ids.is_empty() {
             // A text of nothing that the vocabulary knows still needs a token to look at.
             ids.push(self.pad_id);
@@ -134,10 +145,10 @@ impl PassageModel {
 
     /// The padded length of a batch whose longest text has so many tokens.
     fn padded(&self, tokens: usize) -> usize {
-        self.manifest.pad_to.unwrap_or_else(|| {
+        self.tower.pad_to.unwrap_or_else(|| {
             tokens
                 .next_multiple_of(BUCKET_TOKENS)
-                .min(self.manifest.max_tokens.max(tokens))
+                .min(self.tower.max_tokens.max(tokens))
         })
     }
 
@@ -170,17 +181,17 @@ impl PassageModel {
             model: model.clone(),
             reason: format!("the run failed: {error}"),
         };
-        let names = &self.manifest.graph.inputs;
-        let mut inputs = vec![
-            (
-                names.ids.clone(),
-                Tensor::from_array((shape, ids)).map_err(failed)?,
-            ),
-            (
-                names.mask.clone(),
+        let names = &self.tower.graph.inputs;
+        let mut inputs = vec![(
+            names.ids.clone(),
+            Tensor::from_array((shape, ids)).map_err(failed)?,
+        )];
+        if let Some(name) = &names.mask {
+            inputs.push((
+                name.clone(),
                 Tensor::from_array((shape, mask)).map_err(failed)?,
-            ),
-        ];
+            ));
+        }
         if let Some(types) = &names.types {
             let zeros = vec![0_i64; batch.len() * length];
             inputs.push((
@@ -190,28 +201,34 @@ impl PassageModel {
         }
         let outputs = self.session.run(inputs).map_err(failed)?;
         let output = outputs
-            .get(&self.manifest.graph.output)
+            .get(&self.tower.graph.output)
             .ok_or_else(|| InferError::Run {
                 model: model.clone(),
-                reason: format!("it gave no output \"{}\"", self.manifest.graph.output),
+                reason: format!("it gave no output \"{}\"", self.tower.graph.output),
             })?;
         let (shape, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
-        let vectors = pool(&self.manifest, shape, values, batch, length);
-        vectors.map_err(|reason| InferError::Run { model, reason })
+        let pooled =
+            pool(self.tower.pooling, self.dim, shape, values, batch, length).and_then(|vectors| {
+                vectors
+                    .into_iter()
+                    .map(|(place, vector)| Ok((place, checked(vector, self.normalise)?)))
+                    .collect()
+            });
+        pooled.map_err(|reason| InferError::Run { model, reason })
     }
 }
 
 /// Token vectors `[batch, tokens, dim]`, or `[batch, dim]` where the graph has pooled, as
 /// one vector a text.
 fn pool(
-    manifest: &Manifest,
+    pooling: Pooling,
+    dim: usize,
     shape: &[i64],
     values: &[f32],
     batch: &[Tokens],
     length: usize,
 ) -> Result<Vec<(usize, Vec<f32>)>, String> {
-    let dim = manifest.dim;
-    let pooled = manifest.pooling == Pooling::None;
+    let pooled = pooling == Pooling::None;
     let expected: Vec<i64> = if pooled {
         vec![batch.len() as i64, dim as i64]
     } else {
@@ -227,7 +244,7 @@ fn pool(
     for (text, row) in batch.iter().zip(values.chunks_exact(row_len)) {
         let used = text.ids.len().min(length);
         let token = |nth: usize| row[nth * dim..][..dim].to_vec();
-        let vector = match manifest.pooling {
+        let vector = match pooling {
             Pooling::None => row.to_vec(),
             Pooling::First => token(0),
             Pooling::Last => token(used - 1),
@@ -244,7 +261,7 @@ fn pool(
                 sum
             }
         };
-        vectors.push((text.place, checked(vector, manifest.normalise)?));
+        vectors.push((text.place, vector));
     }
     Ok(vectors)
 }
@@ -266,7 +283,7 @@ fn checked(mut vector: Vec<f32>, normalise: bool) -> Result<Vec<f32>, String> {
     Ok(vector)
 }
 
-fn open_tokenizer(path: &Path, manifest: &Manifest) -> Result<(Tokenizer, i64), InferError> {
+fn open_tokenizer(path: &Path, tower: &TextTower) -> Result<(Tokenizer, i64), InferError> {
     let unusable =
         |error: tokenizers::Error| InferError::model(path, format!("it is no tokenizer: {error}"));
     let mut tokenizer = Tokenizer::from_file(path).map_err(unusable)?;
@@ -281,7 +298,7 @@ fn open_tokenizer(path: &Path, manifest: &Manifest) -> Result<(Tokenizer, i64), 
         .unwrap_or(0);
     tokenizer.with_padding(None);
     let truncation = TruncationParams {
-        max_length: manifest.max_tokens,
+        max_length: tower.max_tokens,
         ..TruncationParams::default()
     };
     tokenizer
@@ -303,9 +320,9 @@ fn open_session(graph: &Path, threads: usize) -> Result<Session, ort::Error> {
 }
 
 /// Whether the graph has the inputs and the output that the manifest names.
-fn check_graph(session: &Session, manifest: &Manifest) -> Result<(), String> {
-    let names = &manifest.graph.inputs;
-    let wanted: Vec<&str> = [Some(&names.ids), Some(&names.mask), names.types.as_ref()]
+fn check_graph(session: &Session, tower: &TextTower, dim: usize) -> Result<(), String> {
+    let names = &tower.graph.inputs;
+    let wanted: Vec<&str> = [Some(&names.ids), names.mask.as_ref(), names.types.as_ref()]
         .into_iter()
         .flatten()
         .map(String::as_str)
@@ -331,7 +348,7 @@ fn check_graph(session: &Session, manifest: &Manifest) -> Result<(), String> {
     let output = session
         .outputs()
         .iter()
-        .find(|output| output.name() == manifest.graph.output);
+        .find(|output| output.name() == tower.graph.output);
     let Some(output) = output else {
         let has: Vec<&str> = session
             .outputs()
@@ -340,27 +357,26 @@ fn check_graph(session: &Session, manifest: &Manifest) -> Result<(), String> {
             .collect();
         return Err(format!(
             "the graph has no output \"{}\"; it has {}",
-            manifest.graph.output,
+            tower.graph.output,
             has.join(", ")
         ));
     };
     let ValueType::Tensor { ty, shape, .. } = output.dtype() else {
         return Err(format!(
             "its output \"{}\" is no tensor",
-            manifest.graph.output
+            tower.graph.output
         ));
     };
     if *ty != TensorElementType::Float32 {
         return Err(format!(
             "its output \"{}\" is of type {ty:?}, not Float32",
-            manifest.graph.output
+            tower.graph.output
         ));
     }
     // Dimensions that the graph leaves open are negative.
     match shape.last() {
-        Some(last) if *last >= 0 && *last != manifest.dim as i64 => Err(format!(
-            "its vectors have {last} dimensions, and by its manifest {}",
-            manifest.dim
+        Some(last) if *last >= 0 && *last != dim as i64 => Err(format!(
+            "its vectors have {last} dimensions, and by its manifest {dim}"
         )),
         _ => Ok(()),
     }

@@ -127,18 +127,16 @@ name = "tiny"
 role = "passage"
 licence = "MIT OR Apache-2.0"
 dim = {DIM}
+
+[text]
 tokenizer = "tokenizer.json"
 pooling = "mean"
 max_tokens = {MAX_TOKENS}
-normalise = true
 
-[graph]
+[text.graph]
 file = "model.onnx"
+inputs = {{ ids = "ids", mask = "mask" }}
 output = "vectors"
-
-[graph.inputs]
-ids = "ids"
-mask = "mask"
 """
     for name, content in files.items():
         (HERE / name).write_bytes(content)

@@ -13,25 +13,22 @@ name = "all-minilm-l6-v2"
 role = "passage"
 licence = "Apache-2.0"
 dim = 384
+
+[text]
 tokenizer = "tokenizer.json"
 pooling = "mean"
-normalise = true
 max_tokens = 256
+
+[text.graph]
+file = "model_int8.onnx"
+inputs = { ids = "input_ids", mask = "attention_mask", types = "token_type_ids" }
+output = "last_hidden_state"
 
 [[files]]
 name = "model_int8.onnx"
 
 [[files]]
 name = "tokenizer.json"
-
-[graph]
-file = "model_int8.onnx"
-output = "last_hidden_state"
-
-[graph.inputs]
-ids = "input_ids"
-mask = "attention_mask"
-types = "token_type_ids"
 "#;
 
 /// Puts a model's files beside a manifest into the home's folder of models.

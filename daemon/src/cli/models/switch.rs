@@ -1,0 +1,234 @@
+//! `hippo models use` and `remove`: what the settings say, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use hippo_config::edit::{self, Edited};
+use hippo_config::{ModelSettings, NO_MODEL, Profile, Registry, Role, Settings};
+use serde::Serialize;
+
+use super::{Scene, unknown};
+use crate::cli::Exit;
+use crate::cli::client::{Client, ClientError};
+use crate::cli::style::{Put as _, grouped, span};
+use crate::models::Store;
+use crate::models::wire::{RoleChange, UseAnswer, UseRequest};
+
+/// The profile that looks at what lies here.
+const AUTO: &str = "auto";
+
+pub(super) type Changes = Vec<(&'static str, Option<String>)>;
+
+#[derive(Debug, Serialize)]
+struct Switched {
+    /// Whether the settings are others now.
+    changed: bool,
+    /// Whether a daemon runs and knows; without one the settings are enough.
+    told: bool,
+    roles: Vec<RoleChange>,
+}
+
+pub(super) async fn switch(
+    scene: &Scene<'_>,
+    client: &Client,
+    name: &str,
+    role: Option<Role>,
+) -> anyhow::Result<Exit> {
+    let changes = changes(scene, name, role)?;
+    let before = choices(&scene.registry, &scene.settings);
+    let borrowed: Vec<(&str, Option<&str>)> = changes
+        .iter()
+        .map(|(key, value)| (*key, value.as_deref()))
+        .collect();
+    let edited = edit::set_models(&scene.paths.config_file, &borrowed)?;
+    let settings = Settings::load(&scene.paths.config_file)?.models;
+    let after = choices(&scene.registry, &settings);
+    let mut switched = Switched {
+        changed: edited == Edited::Changed,
+        told: false,
+        roles: differences(before, after),
+    };
+    let mut advice = None;
+    let request = UseRequest {
+        changed: changes
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    };
+    match client.post::<UseAnswer>("/v1/models/use", &request).await {
+        Ok(answer) => {
+            switched.told = true;
+            // What the daemon measured is better than what is known here.
+            if !answer.roles.is_empty() {
+                switched.roles = answer.roles;
+            }
+        }
+        Err(ClientError::NotRunning) => {
+            advice = Some("it counts from the next start: `hippo up --detach`");
+        }
+        // A daemon that does not know how reads the settings when it starts.
+        Err(ClientError::Refused {
+            status: 404 | 405, ..
+        }) => {
+            advice = Some("restart hippo for it to count: `hippo down`, `hippo up --detach`");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    scene.say(&switched, || describe(&switched, advice))?;
+    Ok(Exit::Done)
+}
+
+/// The keys of the settings that say so.
+pub(super) fn changes(
+    scene: &Scene<'_>,
+    name: &str,
+    role: Option<Role>,
+) -> anyhow::Result<Changes> {
+    if let Some(role) = role.filter(|_| name == NO_MODEL) {
+        return Ok(vec![(role.as_str(), Some(NO_MODEL.to_owned()))]);
+    }
+    if let Some(role) = role.filter(|_| name == AUTO) {
+        return Ok(vec![(role.as_str(), None)]);
+    }
+    if name == AUTO || name == NO_MODEL || Profile::named(name).is_some() {
+        anyhow::ensure!(
+            role.is_none(),
+            "{name} is a profile and plays several roles: leave --role out"
+        );
+        warn_of_missing(scene, name);
+        // A profile is meant as a whole: what single settings say would stand before it.
+        let mut changes: Changes = vec![("profile", Some(name.to_owned()))];
+        changes.extend(ModelSettings::ROLES.map(|role| (role.as_str(), None)));
+        return Ok(changes);
+    }
+    let Some(manifest) = scene.registry.manifest(name) else {
+        return Err(unknown(name));
+    };
+    let plays = manifest.role;
+    anyhow::ensure!(
+        ModelSettings::ROLES.contains(&plays),
+        "{name} is a {} model, and hippo has no use for such yet",
+        plays.as_str()
+    );
+    anyhow::ensure!(
+        role.is_none_or(|role| role == plays),
+        "{name} is a {} model and cannot play another role",
+        plays.as_str()
+    );
+    anyhow::ensure!(
+        scene.registry.is_present(name),
+        "{name} is not here, or not whole: get it with `hippo models pull {name}`"
+    );
+    Ok(vec![(plays.as_str(), Some(name.to_owned()))])
+}
+
+fn warn_of_missing(scene: &Scene<'_>, profile: &str) {
+    let Some(profile) = Profile::named(profile) else {
+        return;
+    };
+    let models = profile.models.iter().map(|(_, model)| *model);
+    let missing: Vec<&str> = models
+        .filter(|name| !scene.registry.is_present(name))
+        .collect();
+    if !missing.is_empty() {
+        eprintln!(
+            "not here yet: {}; get them with `hippo models pull {}`",
+            missing.join(", "),
+            profile.name
+        );
+    }
+}
+
+type Choices = BTreeMap<Role, Option<String>>;
+
+fn choices(registry: &Registry, settings: &ModelSettings) -> Choices {
+    let choice = |role| registry.choice(settings, role).map(|choice| choice.name);
+    let roles = ModelSettings::ROLES.into_iter();
+    roles.map(|role| (role, choice(role))).collect()
+}
+
+fn differences(before: Choices, after: Choices) -> Vec<RoleChange> {
+    let changed = before
+        .into_iter()
+        .zip(after)
+        .filter(|(old, new)| old != new);
+    let change = changed.map(|((role, from), (_, to))| RoleChange {
+        role: role.as_str().to_owned(),
+        from,
+        to,
+        segments: 0,
+        seconds: None,
+    });
+    change.collect()
+}
+
+fn describe(switched: &Switched, advice: Option<&str>) -> String {
+    if switched.roles.is_empty() {
+        return if switched.changed {
+            "the settings say so now; every role is played as before".to_owned()
+        } else {
+            "it was so already".to_owned()
+        };
+    }
+    let mut lines: Vec<String> = switched.roles.iter().map(describe_role).collect();
+    lines.extend(advice.map(str::to_owned));
+    lines.join("\n")
+}
+
+/// One role's change, and what is done again for it.
+pub(super) fn describe_role(change: &RoleChange) -> String {
+    let or_none = |name: &Option<String>| name.clone().unwrap_or_else(|| "no model".to_owned());
+    let mut line = format!(
+        "{}: {} in place of {}",
+        change.role,
+        or_none(&change.to),
+        or_none(&change.from)
+    );
+    let again = match (change.to.is_some(), change.role.as_str()) {
+        (false, _) => "",
+        (_, "joint") => "; pictures are looked at again, and texts embedded again",
+        (_, "passage") => "; texts are embedded again from the table",
+        _ => "; for what is read from now on",
+    };
+    line.push_str(again);
+    if change.segments > 0 {
+        let took = change.seconds.map_or_else(String::new, |seconds| {
+            format!(", about {}", span(seconds.max(1.0) as u64))
+        });
+        line.put(format_args!(
+            " ({} segments{took}), in the background; until then the old vectors answer",
+            grouped(change.segments)
+        ));
+    }
+    line
+}
+
+#[derive(Debug, Serialize)]
+struct Removed {
+    removed: String,
+}
+
+pub(super) fn remove(scene: &Scene<'_>, name: &str, force: bool) -> anyhow::Result<Exit> {
+    let Some(installed) = scene.registry.installed(name) else {
+        anyhow::bail!("{name} is not here: `hippo models list` shows what is");
+    };
+    let own = scene.paths.own_models_dir();
+    anyhow::ensure!(
+        installed.dir.parent() == Some(own.as_path()),
+        "{name} lies in {}, which is not hippo's own folder: delete it there",
+        installed.dir.display()
+    );
+    let roles: Vec<&str> = scene.roles_of(name).into_iter().map(Role::as_str).collect();
+    anyhow::ensure!(
+        roles.is_empty() || force,
+        "{name} is in use ({}): use another first, or `hippo models use none --role {}`, \
+         or remove it with --force",
+        roles.join(", "),
+        roles[0]
+    );
+    Store::open(&own)?.remove(name)?;
+    let answer = Removed {
+        removed: name.to_owned(),
+    };
+    scene.say(&answer, || format!("{name} is deleted"))?;
+    Ok(Exit::Done)
+}

@@ -10,11 +10,14 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hippo_index::{Filter, Options, Row, Space, Step, Store, WordsQuery, segment_id};
+use hippo_index::{
+    Embedding, Filter, Options, Row, Space, SpaceRole, Step, Store, WordsQuery, segment_id,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const SPACE: &str = "synthetic";
 const SEED: u64 = 0x6869_7070_6f31;
 /// Rows in one commit: about what a batch of files brings.
 const COMMIT_ROWS: usize = 5_000;
@@ -57,10 +60,11 @@ fn main() {
 async fn run(dir: &Path, rows: usize, dim: usize) {
     let options = || Options {
         uri: None,
-        passage: Some(Space {
-            name: "synthetic".to_owned(),
+        spaces: vec![Space {
+            name: SPACE.to_owned(),
+            role: SpaceRole::Passage,
             dim,
-        }),
+        }],
         vector_index_rows: 100_000,
         cache_mib: 64,
     };
@@ -70,7 +74,7 @@ async fn run(dir: &Path, rows: usize, dim: usize) {
     say("rows", stats.rows);
     say("fragments", stats.fragments);
     say("disk_mib", stats.bytes >> 20);
-    say("passage_indexed", stats.passage_indexed);
+    say("passage_indexed", !stats.spaces_indexed.is_empty());
     say("peak_rss_build_mib", memory("VmHWM:") >> 10);
     census(&store).await;
     drop(store);
@@ -153,13 +157,13 @@ async fn search(store: &Store, rows: usize, dim: usize) {
         words.push(started.elapsed());
         empty += usize::from(found.expect("words").is_empty());
         let started = Instant::now();
-        let found = store.passage(&vector, &everything, LEG_LIMIT).await;
+        let found = store.nearest(SPACE, &vector, &everything, LEG_LIMIT).await;
         passage.push(started.elapsed());
         found.expect("passage");
         let started = Instant::now();
         let legs = tokio::join!(
             store.words(&question, &everything, LEG_LIMIT),
-            store.passage(&vector, &everything, LEG_LIMIT)
+            store.nearest(SPACE, &vector, &everything, LEG_LIMIT)
         );
         both.push(started.elapsed());
         drop(legs);
@@ -192,7 +196,7 @@ async fn save(store: &Store, rows: usize) {
         let text = format!("freshly saved note {i} unmistakable{i}");
         let file = (rows + i) as u64;
         let mut fresh = row(rows + i, 1, 1_000_000);
-        fresh.passage = None;
+        fresh.vectors.clear();
         fresh.file = file;
         fresh.text = text;
         let started = Instant::now();
@@ -233,7 +237,7 @@ async fn recall(store: &Store, rows: usize, dim: usize) -> f32 {
     }
     for (query, best) in vectors.iter().zip(&best) {
         let found = store
-            .passage(query, &Filter::default(), 10)
+            .nearest(SPACE, query, &Filter::default(), 10)
             .await
             .expect("passage");
         let ids: Vec<String> = best.iter().map(|(_, i)| id(*i)).collect();
@@ -389,7 +393,10 @@ fn row(i: usize, dim: usize, revision: u64) -> Row {
         t1_ms: None,
         source: "body".to_owned(),
         text: text(i),
-        passage: Some(vector(i, dim, 0)),
+        vectors: vec![Embedding {
+            space: SPACE.to_owned(),
+            vector: vector(i, dim, 0),
+        }],
         generation: "synthetic@1".to_owned(),
     }
 }

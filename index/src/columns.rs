@@ -7,14 +7,14 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, TimestampMillisecondType, UInt32Type, UInt64Type};
 use arrow_array::{
     Array, ArrayRef, ArrowPrimitiveType, LargeStringArray, RecordBatch, StringArray,
-    TimestampMillisecondArray, UInt32Array, UInt64Array,
+    TimestampMillisecondArray, UInt32Array, UInt64Array, new_null_array,
 };
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{DataType, Field, SchemaRef};
 
 use crate::error::IndexError;
 use crate::fold;
-use crate::row::{Hit, Row, Scored};
-use crate::schema as c;
+use crate::row::{Embedding, Hit, Row, Scored};
+use crate::schema::{self as c, Column};
 
 /// Rows in one batch: of 2 KiB each with its vector, about 4 MiB.
 const BATCH_ROWS: usize = 2_048;
@@ -30,13 +30,37 @@ fn batch(rows: &[Row], schema: &SchemaRef) -> Result<RecordBatch, IndexError> {
     let columns = schema
         .fields()
         .iter()
-        .map(|field| column(rows, field.name(), field.data_type()))
+        .map(|field| column(rows, field))
         .collect::<Result<Vec<_>, _>>()?;
     RecordBatch::try_new(schema.clone(), columns)
         .map_err(|e| IndexError::Invalid(format!("rows do not fit the table: {e}")))
 }
 
-fn column(rows: &[Row], name: &str, data_type: &DataType) -> Result<ArrayRef, IndexError> {
+/// Batches made for a table that got or lost a column of vectors since: vectors that have no
+/// place any more go, rows without a vector get null.
+pub(crate) fn aligned(
+    batches: Vec<RecordBatch>,
+    schema: &SchemaRef,
+) -> Result<Vec<RecordBatch>, IndexError> {
+    let align = |batch: RecordBatch| {
+        if batch.schema_ref() == schema {
+            return Ok(batch);
+        }
+        let columns = schema.fields().iter().map(|field| {
+            // The same name is not enough: the column may be another space's by now.
+            let known = batch.schema_ref().fields().iter().position(|f| f == field);
+            known.map_or_else(
+                || new_null_array(field.data_type(), batch.num_rows()),
+                |at| batch.column(at).clone(),
+            )
+        });
+        RecordBatch::try_new(schema.clone(), columns.collect())
+            .map_err(|e| IndexError::Invalid(format!("rows do not fit the table: {e}")))
+    };
+    batches.into_iter().map(align).collect()
+}
+
+fn column(rows: &[Row], field: &Field) -> Result<ArrayRef, IndexError> {
     let text = |of: fn(&Row) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(of)))
     };
@@ -49,7 +73,7 @@ fn column(rows: &[Row], name: &str, data_type: &DataType) -> Result<ArrayRef, In
     let small = |of: fn(&Row) -> Option<u32>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<UInt32Array>())
     };
-    Ok(match name {
+    Ok(match field.name().as_str() {
         c::ID => text(|r| &r.id),
         c::FILE => number(|r| Some(r.file)),
         c::REVISION => number(|r| Some(r.revision)),
@@ -74,12 +98,10 @@ fn column(rows: &[Row], name: &str, data_type: &DataType) -> Result<ArrayRef, In
             rows.iter().map(words_of),
         )),
         c::GENERATION => text(|r| &r.generation),
-        c::PASSAGE => vectors(rows, data_type)?,
-        other => {
-            return Err(IndexError::Invalid(format!(
-                "the table has a column `{other}` that this version cannot fill"
-            )));
-        }
+        other => vectors(rows, field).ok_or_else(|| {
+            let what = format!("the table has a column `{other}` that this version cannot fill");
+            IndexError::Invalid(what)
+        })?,
     })
 }
 
@@ -92,27 +114,26 @@ fn words_of(row: &Row) -> String {
     }
 }
 
-fn vectors(rows: &[Row], data_type: &DataType) -> Result<ArrayRef, IndexError> {
-    let DataType::FixedSizeList(item, dim) = data_type else {
-        return Err(IndexError::Invalid(format!(
-            "the table's `{}` is {data_type}, not a list of numbers",
-            c::PASSAGE
-        )));
+/// The rows' vectors in the space of this column; none where it holds something else.
+fn vectors(rows: &[Row], field: &Field) -> Option<ArrayRef> {
+    let DataType::FixedSizeList(item, dim) = field.data_type() else {
+        return None;
     };
+    let space = c::space_of(field)?;
     let length = *dim as usize;
     let mut builder =
         FixedSizeListBuilder::new(Float32Builder::with_capacity(rows.len() * length), *dim)
             .with_field(item.clone());
     for row in rows {
-        if let Some(vector) = &row.passage {
-            builder.values().append_slice(vector);
+        if let Some(known) = row.vectors.iter().find(|v| v.space == space.name) {
+            builder.values().append_slice(&known.vector);
             builder.append(true);
         } else {
             builder.values().append_value_n(0.0, length);
             builder.append(false);
         }
     }
-    Ok(Arc::new(builder.finish()))
+    Some(Arc::new(builder.finish()))
 }
 
 /// Typed columns of a batch, by name.
@@ -146,20 +167,35 @@ impl<'a> Columns<'a> {
             .ok_or_else(|| IndexError::Invalid(format!("column `{name}` is not text")))
     }
 
-    /// The passage vectors, one for each row.
-    pub(crate) fn passages(&self) -> Result<Vec<Option<Vec<f32>>>, IndexError> {
-        let lists = self.get(c::PASSAGE)?.as_fixed_size_list();
+    /// The vectors of a column, one for each row.
+    pub(crate) fn vectors(&self, column: &str) -> Result<Vec<Option<Vec<f32>>>, IndexError> {
+        let lists = self
+            .get(column)?
+            .as_fixed_size_list_opt()
+            .ok_or_else(|| IndexError::Invalid(format!("column `{column}` holds no vectors")))?;
+        let vector = |i| {
+            lists
+                .value(i)
+                .as_primitive::<Float32Type>()
+                .values()
+                .to_vec()
+        };
         Ok((0..lists.len())
-            .map(|i| {
-                lists.is_valid(i).then(|| {
-                    lists
-                        .value(i)
-                        .as_primitive::<Float32Type>()
-                        .values()
-                        .to_vec()
-                })
-            })
+            .map(|i| lists.is_valid(i).then(|| vector(i)))
             .collect())
+    }
+
+    /// The rows of a batch, with their vectors in these columns.
+    pub(crate) fn rows(&self, columns: &[Column]) -> Result<Vec<Row>, IndexError> {
+        let mut rows: Vec<Row> = self.hits()?.into_iter().map(row).collect();
+        for column in columns {
+            for (row, vector) in rows.iter_mut().zip(self.vectors(&column.name)?) {
+                let space = column.space.name.clone();
+                row.vectors
+                    .extend(vector.map(|vector| Embedding { space, vector }));
+            }
+        }
+        Ok(rows)
     }
 
     /// The hits of a batch.
@@ -225,8 +261,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A hit and its vector are a row again.
-pub(crate) fn row(hit: Hit, passage: Option<Vec<f32>>) -> Row {
+/// A hit is a row again, but for its vectors.
+fn row(hit: Hit) -> Row {
     Row {
         id: hit.id,
         file: hit.file,
@@ -244,7 +280,7 @@ pub(crate) fn row(hit: Hit, passage: Option<Vec<f32>>) -> Row {
         t1_ms: hit.t1_ms,
         source: hit.source,
         text: hit.text,
-        passage,
+        vectors: Vec::new(),
         generation: hit.generation,
     }
 }

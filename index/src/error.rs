@@ -55,9 +55,12 @@ pub enum IndexError {
     /// The caller's mistake: a vector of another length, rows of another revision.
     #[error("{0}")]
     Invalid(String),
-    /// A passage search without a passage space.
-    #[error("no passage model is configured, so there is nothing to compare a vector with")]
-    NoPassageSpace,
+    /// A search in a space that the table does not have.
+    #[error("the index holds no vectors of {space}, so there is nothing to compare one with")]
+    NoSpace {
+        /// The space's name.
+        space: String,
+    },
 }
 
 impl IndexError {

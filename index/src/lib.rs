@@ -5,20 +5,22 @@
 //!
 //! - [`Store`] is the open table; [`Store::open`] recovers what a power cut left behind.
 //! - Writing (`commit`, `remove`, `relocate`, `purge`) is serial and durable on return.
-//! - Searching (`words`, `passage`) never waits for a writer.
+//! - Searching (`words`, `nearest`) never waits for a writer.
+//! - Spaces (`spaces`, `add_space`, `drop_space`) come and go while all else goes on.
 //! - Maintenance (`due`, `maintain`) is three steps that the caller schedules.
 //! - [`fold`] is the one folding of index, query and snippet.
 //!
 //! Call [`prepare_environment`] first thing in `main`.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod approximate;
 mod columns;
 mod durable;
 mod environment;
 mod error;
 pub mod fold;
 mod maintenance;
-mod passage;
+mod nearest;
 mod predicate;
 mod query;
 mod recovery;
@@ -26,6 +28,7 @@ mod relocation;
 mod report;
 mod row;
 mod schema;
+mod spaces;
 mod store;
 mod words;
 mod writer;
@@ -37,5 +40,5 @@ pub use environment::prepare_environment;
 pub use error::IndexError;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};
-pub use row::{Census, Hit, Relocation, Row, Scored, Space, segment_id};
+pub use row::{Census, Embedding, Hit, Relocation, Row, Scored, Space, SpaceRole, segment_id};
 pub use store::{Options, Store};

@@ -3,8 +3,8 @@
 //! - **Compact** merges small fragments, in tiers as a log-structured store does: sixteen of
 //!   a size become one of the next, so that a row is rewritten about once a tier and a large
 //!   table is not rewritten for a small change. Fragments with many deleted rows are
-//!   rewritten alone; deleted text is gone for good once that is done and the old versions
-//!   are pruned.
+//!   rewritten alone, and so are those that still hold vectors of a dropped space; deleted
+//!   text and vectors are gone for good once that is done and the old versions are pruned.
 //! - **Prune** removes old versions. We are the only writer, and our own readers say which
 //!   version they look at, so files go at once and not after LanceDB's week of caution.
 //! - **Index** takes new rows into the indexes as small segments of their own, and merges
@@ -25,9 +25,9 @@ use lance::index::DatasetIndexExt as _;
 use lancedb::Table;
 use lancedb::index::Index;
 use lancedb::index::scalar::{BTreeIndexBuilder, BitmapIndexBuilder, FtsIndexBuilder};
-use lancedb::index::vector::IvfPqIndexBuilder;
 use lancedb::table::OptimizeAction;
 
+use crate::approximate::{Approximate, is_indexed};
 use crate::error::IndexError;
 use crate::report::{Stats, Step, StepReport};
 use crate::schema as c;
@@ -60,14 +60,6 @@ const INDEX_TAIL_ROWS: u64 = 2_048;
 /// A segment of an index is merged with newer ones that hold at least half as many rows.
 const MERGE_RATIO: u64 = 2;
 
-/// Rows in one cell of the approximate index: it is the square root of the table for a
-/// million.
-const CELL_ROWS: usize = 1_024;
-/// Dimensions that share one byte of a compressed vector.
-const DIMENSIONS_PER_CODE: usize = 8;
-/// After a vain attempt the approximate index waits until the table has grown by this much.
-const VECTOR_RETRY_GROWTH: f64 = 1.1;
-
 /// What maintenance remembers between its steps.
 #[derive(Debug, Default)]
 pub(crate) struct Care {
@@ -76,8 +68,8 @@ pub(crate) struct Care {
     /// Since when deleted rows have been waiting to be rewritten away.
     deleted_since: Option<Instant>,
     last_prune: Option<Instant>,
-    /// Rows at the last vain attempt to build the approximate index.
-    vector_attempt: Option<usize>,
+    /// What is remembered of each space's approximate index.
+    pub(crate) approximate: Approximate,
 }
 
 /// Keeps the files of the version that a search looks at.
@@ -153,9 +145,9 @@ pub(crate) async fn drop_indexes_of(table: &Table, column: &str) -> Result<(), I
 
 /// One index as the manifest has it.
 #[derive(Debug)]
-struct IndexHealth {
+pub(crate) struct IndexHealth {
     name: String,
-    column: String,
+    pub(crate) column: String,
     /// Rows of each segment, oldest first.
     segments: Vec<u64>,
     unindexed: u64,
@@ -218,7 +210,7 @@ async fn health(dataset: &Dataset) -> Result<Vec<IndexHealth>, IndexError> {
     Ok(found)
 }
 
-fn live_rows(fragment: &lance::table::format::Fragment) -> usize {
+pub(crate) fn live_rows(fragment: &lance::table::format::Fragment) -> usize {
     let deleted = fragment.deletion_file.as_ref();
     let deleted = deleted.and_then(|d| d.num_deleted_rows).unwrap_or(0);
     fragment.physical_rows.unwrap_or(0).saturating_sub(deleted)
@@ -244,8 +236,24 @@ fn compaction(target: usize, deleted_share: f32) -> CompactionOptions {
     }
 }
 
+/// The compaction of fragments whose files hold columns that the table has no more; none where
+/// there are no such. Dropping a column changes the manifest alone.
+fn without_dropped_columns(dataset: &Dataset) -> Option<CompactionOptions> {
+    let is_known = |field: &i32| dataset.schema().field_by_id(*field).is_some();
+    let fragments = dataset.fragments().iter();
+    let (whole, worn): (Vec<_>, Vec<_>) = fragments.partition(|fragment| {
+        let fields = fragment.files.iter().flat_map(|file| file.fields.iter());
+        fields.into_iter().all(is_known)
+    });
+    (!worn.is_empty()).then(|| CompactionOptions {
+        excluded_fragment_ids: whole.iter().map(|f| f.id as u32).collect(),
+        // Below what any share can be: each of the others is rewritten, deletions or none.
+        ..compaction(0, -1.0)
+    })
+}
+
 impl Store {
-    fn care(&self) -> std::sync::MutexGuard<'_, Care> {
+    pub(crate) fn care(&self) -> std::sync::MutexGuard<'_, Care> {
         let care = self.shared.care.lock();
         care.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -336,6 +344,9 @@ impl Store {
         if worn {
             return Some(compaction(0, DELETED_SHARE));
         }
+        if let Some(options) = without_dropped_columns(dataset) {
+            return Some(options);
+        }
         let waiting = self.care().deleted_since;
         let overdue = waiting.is_some_and(|since| since.elapsed() > DELETED_TEXT_MAX_AGE);
         overdue.then(|| compaction(0, 0.0))
@@ -404,17 +415,7 @@ impl Store {
             return false;
         };
         let tail = health.iter().any(|i| i.unindexed >= INDEX_TAIL_ROWS);
-        tail || self.vector_index_due(dataset, &health)
-    }
-
-    fn vector_index_due(&self, dataset: &Dataset, health: &[IndexHealth]) -> bool {
-        if self.shared.space.is_none() || health.iter().any(|i| i.column == c::PASSAGE) {
-            return false;
-        }
-        let rows: usize = dataset.fragments().iter().map(live_rows).sum();
-        let attempt = self.care().vector_attempt.unwrap_or(0);
-        rows >= self.shared.vector_index_rows.max(1)
-            && rows as f64 >= attempt as f64 * VECTOR_RETRY_GROWTH
+        tail || !self.spaces_to_index(dataset, &health).is_empty()
     }
 
     async fn index(&self) -> Result<(bool, String), IndexError> {
@@ -438,8 +439,10 @@ impl Store {
                 index.segments.len()
             ));
         }
-        if self.vector_index_due(&dataset, &health) && self.build_vector_index(&dataset).await? {
-            done.push("the approximate index of vectors was built".to_owned());
+        for column in self.spaces_to_index(&dataset, &health) {
+            if self.build_approximate(&dataset, &column).await? {
+                done.push(format!("{}: an approximate index was built", column.name));
+            }
         }
         self.flush(&mut *self.write_lock().await).await?;
         let changed = !done.is_empty();
@@ -449,43 +452,6 @@ impl Store {
             "nothing new".to_owned()
         };
         Ok((changed, detail))
-    }
-
-    /// Builds the approximate index once enough rows have vectors. It is trained on what is
-    /// there, so it waits until the rows above the limit are embedded, not merely added.
-    async fn build_vector_index(&self, dataset: &Dataset) -> Result<bool, IndexError> {
-        let Some(space) = &self.shared.space else {
-            return Ok(false);
-        };
-        let embedded = self.passage_rows(dataset).await? as usize;
-        if embedded < self.shared.vector_index_rows {
-            let rows = dataset.fragments().iter().map(live_rows).sum();
-            self.care().vector_attempt = Some(rows);
-            return Ok(false);
-        }
-        let mut index = IvfPqIndexBuilder::default()
-            .distance_type(lancedb::DistanceType::Cosine)
-            .num_partitions((embedded / CELL_ROWS).max(1) as u32);
-        if space.dim.is_multiple_of(DIMENSIONS_PER_CODE) {
-            index = index.num_sub_vectors((space.dim / DIMENSIONS_PER_CODE) as u32);
-        }
-        let built = self
-            .shared
-            .table
-            .create_index(&[c::PASSAGE], Index::IvfPq(index))
-            .execute()
-            .await;
-        built.map_err(IndexError::table("build its index of vectors"))?;
-        Ok(true)
-    }
-
-    async fn passage_rows(&self, dataset: &Dataset) -> Result<u64, IndexError> {
-        let counted = dataset
-            .count_rows(Some(format!("{} IS NOT NULL", c::PASSAGE)))
-            .await;
-        counted
-            .map(|rows| rows as u64)
-            .map_err(IndexError::lance("count its vectors"))
     }
 
     /// The table at a glance.
@@ -499,17 +465,14 @@ impl Store {
             .iter()
             .map(|f| live_rows(f) as u64)
             .sum();
-        let passage_rows = match self.shared.space {
-            Some(_) => self.passage_rows(&dataset).await?,
-            None => 0,
-        };
+        let columns = self.columns();
+        let indexed = columns.iter().filter(|column| is_indexed(&health, column));
         let folder = self.shared.folder.clone();
         let bytes = tokio::task::spawn_blocking(move || folder.map_or(0, |f| bytes_under(&f)));
         Ok(Stats {
             rows,
             unindexed: words.map_or(rows, |i| i.unindexed),
-            passage_rows,
-            passage_indexed: health.iter().any(|i| i.column == c::PASSAGE),
+            spaces_indexed: indexed.map(|column| column.space.name.clone()).collect(),
             indexes: health.into_iter().map(|i| i.name).collect(),
             fragments: dataset.fragments().len() as u64,
             bytes: bytes.await.unwrap_or(0),

@@ -13,11 +13,12 @@ pub struct OpenReport {
     /// Nothing of the table could be read: it lies here now, untouched, and a fresh one was
     /// made.
     pub set_aside: Option<PathBuf>,
-    /// The passage vectors were of another model and are gone: embed the texts again.
-    pub passage_column_reset: bool,
+    /// Spaces that had no column and have an empty one now: nothing is embedded in them, even
+    /// if it was once.
+    pub spaces_added: Vec<String>,
 }
 
-/// The table at a glance.
+/// The table at a glance, from its manifest alone: no row is read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stats {
     /// Segments.
@@ -25,12 +26,10 @@ pub struct Stats {
     /// Segments that the full-text index does not cover yet; they are searched all the same,
     /// only more slowly.
     pub unindexed: u64,
-    /// Segments with a vector in the configured passage space.
-    pub passage_rows: u64,
     /// Names of the indexes.
     pub indexes: Vec<String>,
-    /// Whether the passage leg uses an approximate index.
-    pub passage_indexed: bool,
+    /// Spaces whose vectors are searched through an approximate index.
+    pub spaces_indexed: Vec<String>,
     /// Data fragments.
     pub fragments: u64,
     /// Bytes on disk, all versions.
@@ -42,7 +41,8 @@ pub struct Stats {
 /// A step of maintenance. Each is bounded, fails alone and is reported alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Merge small fragments and drop deleted rows from those that have many.
+    /// Merge small fragments, drop deleted rows from those that have many and vectors of
+    /// dropped spaces from those that still hold them.
     Compact,
     /// Remove old versions and what only they refer to from the disk.
     Prune,

@@ -1,17 +1,50 @@
 //! What goes into the table and what comes out of it, in plain types.
 //!
-//! No Arrow and no LanceDB here: a caller builds a [`Row`] from text, metadata and (where a
-//! passage model is configured) one vector, and gets [`Hit`]s, [`Census`] lines and
-//! [`Relocation`]s back. `words` is not among the fields: the writer folds it from the title
-//! and the text, so that the index and the query can never be folded differently.
+//! No Arrow and no LanceDB here: a caller builds a [`Row`] from text, metadata and a vector for
+//! each [`Space`] that it has one of, and gets [`Hit`]s, [`Census`] lines and [`Relocation`]s
+//! back. `words` is not among the fields: the writer folds it from the title and the text, so
+//! that the index and the query can never be folded differently.
+
+/// What a space is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SpaceRole {
+    /// Text alone, better for passages.
+    Passage,
+    /// Text and pictures, comparable.
+    Joint,
+}
+
+impl SpaceRole {
+    /// Both of them.
+    pub const ALL: [SpaceRole; 2] = [SpaceRole::Passage, SpaceRole::Joint];
+
+    /// As the table's metadata and other programs write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SpaceRole::Passage => "passage",
+            SpaceRole::Joint => "joint",
+        }
+    }
+}
 
 /// An embedding space: vectors of different spaces are never compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Space {
     /// The model's identity, including whatever changes its vectors.
     pub name: String,
+    /// What it is for. A role has several spaces while one generation replaces another.
+    pub role: SpaceRole,
     /// Numbers in one vector.
     pub dim: usize,
+}
+
+/// A vector and the space that it lies in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    /// The space's name.
+    pub space: String,
+    /// As many numbers as the space has dimensions.
+    pub vector: Vec<f32>,
 }
 
 /// One segment, as it is written.
@@ -49,8 +82,8 @@ pub struct Row {
     pub source: String,
     /// The text as shown.
     pub text: String,
-    /// Its vector in the configured passage space.
-    pub passage: Option<Vec<f32>>,
+    /// Its vectors, at most one of each space; none where a model has nothing to say of it.
+    pub vectors: Vec<Embedding>,
     /// Extractor versions and model ids by which the row was made.
     pub generation: String,
 }
@@ -99,8 +132,8 @@ pub struct Hit {
 pub struct Scored {
     /// The segment.
     pub row: Hit,
-    /// BM25 (words leg, above 0) or cosine similarity (passage leg, -1 to 1). Scores of
-    /// different legs are never comparable.
+    /// BM25 (words, above 0) or cosine similarity (vectors, -1 to 1). Scores of different legs
+    /// are never comparable.
     pub score: f32,
 }
 
@@ -124,8 +157,6 @@ pub struct Census {
     pub revision: u64,
     /// Rows of it.
     pub rows: u32,
-    /// Rows of it that have a passage vector.
-    pub passage_rows: u32,
 }
 
 /// Bytes of BLAKE3 kept in an id: 2^64 segments before two are likely to meet.

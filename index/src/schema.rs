@@ -1,19 +1,18 @@
 //! The table `segments`: names and types of its columns.
 //!
-//! One row a segment. The columns are those of the design; `vector`, the joint space of text
-//! and pictures, comes with the joint models: a table without it is not worth a column of
-//! nulls, and adding one later costs no rewrite.
-//!
-//! `passage_vector` is there when a passage model was ever configured. The name of its space
-//! stands in the column's metadata, so that vectors of two models can never meet: another
-//! name, or another length, and the column is dropped and made anew.
+//! One row a segment. The columns are those of the design; each embedding space has one of its
+//! own, made when its model is first used (a column of nulls costs nothing to add) and dropped
+//! with its generation. The first space of a role has the design's name, `passage_vector` or
+//! `vector` (joint: text and pictures); one that is there beside it has `passage_vector_2` and
+//! so on. A column is known by the space and the role in its metadata, never by its name, so
+//! that vectors of two models can never meet.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::row::Space;
+use crate::row::{Space, SpaceRole};
 
 /// Name of the table; the folder is `segments.lance`.
 pub(crate) const TABLE: &str = "segments";
@@ -35,7 +34,6 @@ pub(crate) const T1: &str = "t1_ms";
 pub(crate) const SOURCE: &str = "source";
 pub(crate) const TEXT: &str = "text";
 pub(crate) const WORDS: &str = "words";
-pub(crate) const PASSAGE: &str = "passage_vector";
 pub(crate) const GENERATION: &str = "generation";
 
 /// What a [`crate::Hit`] is made of.
@@ -44,15 +42,18 @@ pub(crate) const HIT: [&str; 17] = [
     SOURCE, TEXT, GENERATION,
 ];
 
-/// Metadata of the passage column: the name of its space.
+/// Metadata of a column of vectors: the name of its space.
 const SPACE_KEY: &str = "hippo:space";
+/// Metadata of a column of vectors: the role of its space. Without it: `passage`, the only one
+/// there was when nothing was written.
+const ROLE_KEY: &str = "hippo:role";
 /// Metadata of the table: the layout that this module describes.
 const FORMAT_KEY: &str = "hippo:format";
 /// Grows when an older hippo could not read the table, or would fold its words otherwise.
 const FORMAT: u32 = 1;
 
-/// The schema of a fresh table.
-pub(crate) fn schema(space: Option<&Space>) -> SchemaRef {
+/// The schema of a fresh table with these spaces.
+pub(crate) fn schema(spaces: &[Space]) -> SchemaRef {
     let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
     let mut fields = vec![
         text(ID, false),
@@ -78,8 +79,9 @@ pub(crate) fn schema(space: Option<&Space>) -> SchemaRef {
         compressed(Field::new(WORDS, DataType::LargeUtf8, false)),
         text(GENERATION, false),
     ];
-    if let Some(space) = space {
-        fields.push(passage_field(space));
+    for space in spaces {
+        let taken = |name: &str| fields.iter().any(|f| f.name() == name);
+        fields.push(vector_field(&free_name(space.role, taken), space));
     }
     let metadata = HashMap::from([(FORMAT_KEY.to_owned(), FORMAT.to_string())]);
     Arc::new(Schema::new_with_metadata(fields, metadata))
@@ -94,27 +96,70 @@ fn compressed(field: Field) -> Field {
     )]))
 }
 
+/// The column of a space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) space: Space,
+}
+
 /// `FixedSizeList<f32, dim>`, null where a row has no vector (yet).
-pub(crate) fn passage_field(space: &Space) -> Field {
+pub(crate) fn vector_field(column: &str, space: &Space) -> Field {
     let item = Arc::new(Field::new("item", DataType::Float32, true));
+    let metadata = HashMap::from([
+        (SPACE_KEY.to_owned(), space.name.clone()),
+        (ROLE_KEY.to_owned(), space.role.as_str().to_owned()),
+    ]);
     Field::new(
-        PASSAGE,
+        column,
         DataType::FixedSizeList(item, space.dim as i32),
         true,
     )
-    .with_metadata(HashMap::from([(SPACE_KEY.to_owned(), space.name.clone())]))
+    .with_metadata(metadata)
 }
 
-/// The passage space of a table, where it has one.
-pub(crate) fn space_of(schema: &Schema) -> Option<Space> {
-    let field = schema.field_with_name(PASSAGE).ok()?;
+/// The space whose vectors a column holds, where it holds any.
+pub(crate) fn space_of(field: &Field) -> Option<Space> {
     let DataType::FixedSizeList(_, dim) = field.data_type() else {
         return None;
     };
+    let role = match field.metadata().get(ROLE_KEY) {
+        Some(joint) if joint == SpaceRole::Joint.as_str() => SpaceRole::Joint,
+        _ => SpaceRole::Passage,
+    };
     Some(Space {
-        name: field.metadata().get(SPACE_KEY).cloned().unwrap_or_default(),
+        name: field.metadata().get(SPACE_KEY)?.clone(),
+        role,
         dim: *dim as usize,
     })
+}
+
+/// The columns of vectors of a table.
+pub(crate) fn columns_of(schema: &Schema) -> Vec<Column> {
+    let fields = schema.fields().iter();
+    fields
+        .filter_map(|field| {
+            Some(Column {
+                name: field.name().clone(),
+                space: space_of(field)?,
+            })
+        })
+        .collect()
+}
+
+/// The name of a new column for a space of this role.
+pub(crate) fn free_name(role: SpaceRole, taken: impl Fn(&str) -> bool) -> String {
+    let first = match role {
+        SpaceRole::Passage => "passage_vector",
+        SpaceRole::Joint => "vector",
+    };
+    let mut name = first.to_owned();
+    let mut number = 1;
+    while taken(&name) {
+        number += 1;
+        name = format!("{first}_{number}");
+    }
+    name
 }
 
 /// What keeps this version from using the table, in words.
@@ -129,7 +174,7 @@ pub(crate) fn unusable(schema: &Schema) -> Option<String> {
             "it has format {format}, written by a newer hippo; this one knows {FORMAT}"
         ));
     }
-    for wanted in self::schema(None).fields() {
+    for wanted in self::schema(&[]).fields() {
         match schema.field_with_name(wanted.name()) {
             Err(_) => return Some(format!("it has no column `{}`", wanted.name())),
             Ok(found) if found.data_type() != wanted.data_type() => {

@@ -4,10 +4,9 @@
 //! commit returned sees it. Searches take a snapshot and never wait for a writer.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use lance::Dataset;
-use lance::dataset::NewColumnTransform;
 use lance::session::Session;
 use lancedb::Table;
 use lancedb::connection::Connection;
@@ -19,7 +18,7 @@ use crate::maintenance::{self, Care};
 use crate::recovery::{self, Recovered};
 use crate::report::OpenReport;
 use crate::row::Space;
-use crate::schema::{self, PASSAGE, TABLE};
+use crate::schema::{self, Column, TABLE};
 
 /// How to open the table.
 #[derive(Debug, Clone)]
@@ -30,9 +29,10 @@ pub struct Options {
     /// is no recovery and no flushing then (the store's own promises hold), and no test here
     /// covers it yet.
     pub uri: Option<String>,
-    /// The passage space, where a passage model is configured.
-    pub passage: Option<Space>,
-    /// From this many rows on the passage leg builds an approximate index.
+    /// Spaces that must have a column after opening. Others are left alone: only the caller
+    /// knows whether a generation is still wanted.
+    pub spaces: Vec<Space>,
+    /// From this many vectors on a space gets an approximate index.
     pub vector_index_rows: usize,
     /// Memory for LanceDB's caches: three quarters for indexes, a quarter for metadata.
     pub cache_mib: usize,
@@ -48,8 +48,8 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     /// The folder of the table itself; none for a remote one.
     pub(crate) folder: Option<PathBuf>,
-    /// The passage space that searches and commits may use.
-    pub(crate) space: Option<Space>,
+    /// The columns of vectors. Changed under the write lock, after the table.
+    pub(crate) columns: RwLock<Arc<Vec<Column>>>,
     pub(crate) vector_index_rows: usize,
     /// Held through every change of the rows.
     write: Mutex<Writing>,
@@ -91,12 +91,12 @@ impl Store {
             let dropped = table.drop_index(&name).await;
             dropped.map_err(IndexError::table("drop a damaged index"))?;
         }
-        let space = settle_space(&table, &options, &mut report).await?;
+        let found = table.schema().await.map_err(IndexError::table("be read"))?;
         maintenance::define_indexes(&table).await?;
         let store = Store {
             shared: Arc::new(Shared {
                 table,
-                space,
+                columns: RwLock::new(Arc::new(schema::columns_of(&found))),
                 vector_index_rows: options.vector_index_rows,
                 write: Mutex::new(Writing {
                     flusher: folder.as_deref().map(Flusher::new),
@@ -107,6 +107,11 @@ impl Store {
             }),
         };
         store.flush(&mut *store.write_lock().await).await?;
+        for space in &options.spaces {
+            if store.add_space(space).await? {
+                report.spaces_added.push(space.name.clone());
+            }
+        }
         Ok((store, report))
     }
 
@@ -180,44 +185,11 @@ async fn open_or_create(
         Err(lancedb::Error::TableNotFound { .. }) => {
             report.created = true;
             connection
-                .create_empty_table(TABLE, schema::schema(options.passage.as_ref()))
+                .create_empty_table(TABLE, schema::schema(&options.spaces))
                 .execute()
                 .await
                 .map_err(IndexError::table("be created"))
         }
         Err(e) => Err(IndexError::table("be opened")(e)),
     }
-}
-
-/// Makes the table's passage column that of the configured space. Without one configured the
-/// column stays as it is, unused.
-async fn settle_space(
-    table: &Table,
-    options: &Options,
-    report: &mut OpenReport,
-) -> Result<Option<Space>, IndexError> {
-    let Some(wanted) = &options.passage else {
-        return Ok(None);
-    };
-    let schema = table.schema().await.map_err(IndexError::table("be read"))?;
-    let found = schema::space_of(&schema);
-    if found.as_ref() == Some(wanted) {
-        return Ok(found);
-    }
-    if schema.field_with_name(PASSAGE).is_ok() {
-        maintenance::drop_indexes_of(table, PASSAGE).await?;
-        table
-            .drop_columns(&[PASSAGE])
-            .await
-            .map_err(IndexError::table("drop the vectors of another model"))?;
-    }
-    let column = arrow_schema::Schema::new(vec![schema::passage_field(wanted)]);
-    table
-        .add_columns()
-        .transform(NewColumnTransform::AllNulls(Arc::new(column)))
-        .execute()
-        .await
-        .map_err(IndexError::table("make room for the vectors of a model"))?;
-    report.passage_column_reset = true;
-    Ok(Some(wanted.clone()))
 }

@@ -8,10 +8,10 @@
 //! A call that failed half-way may have added its rows: `purge` that revision before trying
 //! again, or take the next revision.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow_array::RecordBatch;
-use arrow_array::types::{UInt32Type, UInt64Type};
+use arrow_array::types::UInt64Type;
 use futures::TryStreamExt as _;
 use lancedb::query::{ExecutableQuery as _, QueryBase as _, Select};
 use lancedb::table::Predicate;
@@ -20,8 +20,8 @@ use crate::columns::{self, Columns};
 use crate::error::IndexError;
 use crate::predicate::{self, IN_LIST_MAX};
 use crate::relocation;
-use crate::row::{Census, Relocation, Row};
-use crate::schema as c;
+use crate::row::{Census, Embedding, Relocation, Row};
+use crate::schema::{self as c, Column};
 use crate::store::Store;
 
 /// Files moved at a time: their rows are held in memory, some 5 MiB for files of common size.
@@ -48,14 +48,24 @@ impl Store {
             .await
             .map_err(|e| IndexError::Invalid(format!("folding the words stopped: {e}")))??;
         let mut writing = self.write_lock().await;
-        if !batches.is_empty() {
-            let added = self.shared.table.add(batches).execute().await;
-            added.map_err(IndexError::table("take new rows"))?;
-        }
+        self.add(batches).await?;
         for files in files.chunks(IN_LIST_MAX) {
             self.delete(&predicate::superseded(files, revision)).await?;
         }
         self.flush(&mut writing).await
+    }
+
+    /// Adds folded rows. The write lock is held, so the columns stay as they are now.
+    async fn add(&self, batches: Vec<RecordBatch>) -> Result<(), IndexError> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let schema = self.shared.table.schema().await;
+        let schema = schema.map_err(IndexError::table("be read"))?;
+        let batches = columns::aligned(batches, &schema)?;
+        self.note_embedded(&batches);
+        let added = self.shared.table.add(batches).execute().await;
+        added.map_err(IndexError::table("take new rows")).map(drop)
     }
 
     /// Deletes all rows of these files. Durable on return.
@@ -113,64 +123,61 @@ impl Store {
         batches.map_err(IndexError::table("read the rows of moved files"))
     }
 
-    /// The rows of one revision of a file, by ordinal, vectors included.
+    /// The rows of one revision of a file, by ordinal, with their vectors in all spaces.
     pub async fn rows_of(&self, file: u64, revision: u64) -> Result<Vec<Row>, IndexError> {
-        let mut wanted: Vec<&str> = c::HIT.to_vec();
-        if self.shared.space.is_some() {
-            wanted.push(c::PASSAGE);
-        }
-        let query = self.shared.table.query();
-        let mut batches = query
-            .only_if_expr(predicate::revision(&[file], revision))
-            .select(Select::columns(&wanted))
-            .execute()
-            .await
-            .map_err(IndexError::table("read the rows of a file"))?;
-        let mut rows = Vec::new();
-        while let Some(batch) = batches
-            .try_next()
-            .await
-            .map_err(IndexError::table("read the rows of a file"))?
-        {
-            let columns = Columns(&batch);
-            let hits = columns.hits()?;
-            let vectors = if self.shared.space.is_some() {
-                columns.passages()?
-            } else {
-                vec![None; hits.len()]
-            };
-            rows.extend(
-                hits.into_iter()
-                    .zip(vectors)
-                    .map(|(h, v)| columns::row(h, v)),
-            );
-        }
-        rows.sort_by_key(|row| row.ordinal);
-        Ok(rows)
+        let mut found = self.rows_of_all(&[(file, revision)]).await?;
+        Ok(found.remove(&file).unwrap_or_default())
     }
 
-    /// How many rows each revision of each file has, sorted by file and revision.
+    /// The same of several files, each of one revision. Files without rows of it are absent.
+    pub async fn rows_of_all(
+        &self,
+        files: &[(u64, u64)],
+    ) -> Result<HashMap<u64, Vec<Row>>, IndexError> {
+        let spaces = self.columns();
+        let mut wanted: Vec<&str> = c::HIT.to_vec();
+        wanted.extend(spaces.iter().map(|column| column.name.as_str()));
+        let revisions: HashMap<u64, u64> = files.iter().copied().collect();
+        let mut found: HashMap<u64, Vec<Row>> = HashMap::new();
+        for files in files.chunks(IN_LIST_MAX) {
+            let ids: Vec<u64> = files.iter().map(|(file, _)| *file).collect();
+            let query = self.shared.table.query();
+            let mut batches = query
+                .only_if_expr(predicate::files(&ids))
+                .select(Select::columns(&wanted))
+                .execute()
+                .await
+                .map_err(IndexError::table("read the rows of files"))?;
+            while let Some(batch) = batches
+                .try_next()
+                .await
+                .map_err(IndexError::table("read the rows of files"))?
+            {
+                for row in Columns(&batch).rows(&spaces)? {
+                    if revisions.get(&row.file) == Some(&row.revision) {
+                        found.entry(row.file).or_default().push(row);
+                    }
+                }
+            }
+        }
+        for rows in found.values_mut() {
+            rows.sort_by_key(|row| row.ordinal);
+        }
+        Ok(found)
+    }
+
+    /// How many rows each revision of each file has, sorted by file and revision. Reads two
+    /// numbers of every row: for recovery, not for `status`.
     pub async fn census(&self) -> Result<Vec<Census>, IndexError> {
-        const EMBEDDED: &str = "embedded";
-        let embedded = if self.shared.space.is_some() {
-            format!("CAST({} IS NOT NULL AS INT UNSIGNED)", c::PASSAGE)
-        } else {
-            "CAST(0 AS INT UNSIGNED)".to_owned()
-        };
-        let wanted = [
-            (c::FILE, c::FILE),
-            (c::REVISION, c::REVISION),
-            (EMBEDDED, &embedded),
-        ];
         let mut batches = self
             .shared
             .table
             .query()
-            .select(Select::dynamic(&wanted))
+            .select(Select::columns(&[c::FILE, c::REVISION]))
             .execute()
             .await
             .map_err(IndexError::table("be counted"))?;
-        let mut counts: BTreeMap<(u64, u64), (u32, u32)> = BTreeMap::new();
+        let mut counts: BTreeMap<(u64, u64), u32> = BTreeMap::new();
         while let Some(batch) = batches
             .try_next()
             .await
@@ -179,20 +186,16 @@ impl Store {
             let columns = Columns(&batch);
             let files = columns.numbers::<UInt64Type>(c::FILE)?.values();
             let revisions = columns.numbers::<UInt64Type>(c::REVISION)?.values();
-            let embedded = columns.numbers::<UInt32Type>(EMBEDDED)?.values();
-            for ((file, revision), embedded) in files.iter().zip(revisions).zip(embedded) {
-                let count = counts.entry((*file, *revision)).or_default();
-                count.0 += 1;
-                count.1 += embedded;
+            for (file, revision) in files.iter().zip(revisions) {
+                *counts.entry((*file, *revision)).or_default() += 1;
             }
         }
         let counts = counts.into_iter();
         Ok(counts
-            .map(|((file, revision), (rows, passage_rows))| Census {
+            .map(|((file, revision), rows)| Census {
                 file,
                 revision,
                 rows,
-                passage_rows,
             })
             .collect())
     }
@@ -212,23 +215,26 @@ impl Store {
                 row.ordinal, row.path
             )))
         };
+        let spaces = self.columns();
         for row in rows {
             if row.revision != revision {
                 return wrong(row, format!("revision {}, not {revision}", row.revision));
             }
-            let Some(vector) = &row.passage else { continue };
-            match &self.shared.space {
-                None => return wrong(row, "a vector, but no passage model is configured".into()),
-                Some(space) if space.dim != vector.len() => {
-                    return wrong(
-                        row,
-                        format!("a vector of {} numbers, not {}", vector.len(), space.dim),
-                    );
+            for (at, Embedding { space, vector }) in row.vectors.iter().enumerate() {
+                let known = spaces.iter().find(|column| column.space.name == *space);
+                let Some(Column { space: known, .. }) = known else {
+                    return wrong(row, format!("a vector of {space}, which the table lacks"));
+                };
+                if known.dim != vector.len() {
+                    let what = format!("{} numbers of {space}, not {}", vector.len(), known.dim);
+                    return wrong(row, what);
                 }
-                Some(_) if vector.iter().any(|x| !x.is_finite()) => {
+                if vector.iter().any(|x| !x.is_finite()) {
                     return wrong(row, "a vector that holds no finite numbers".into());
                 }
-                Some(_) => {}
+                if row.vectors[..at].iter().any(|other| other.space == *space) {
+                    return wrong(row, format!("two vectors of {space}"));
+                }
             }
         }
         Ok(())

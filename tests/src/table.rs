@@ -1,8 +1,9 @@
 //! The table that a stopped daemon left, read in-process: what a search may hide shows here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use hippo_index::{Options, Store};
+use hippo_index::{Options, Row, Store};
 
 use crate::home::TempHome;
 
@@ -35,6 +36,52 @@ pub fn rows(home: &TempHome) -> Vec<TableRow> {
 
 /// The same of any table.
 pub fn rows_in(dir: &Path) -> Vec<TableRow> {
+    let mut rows: Vec<TableRow> = read(dir, &async |store| everything(store).await)
+        .into_iter()
+        .map(|row| TableRow {
+            path: row.path,
+            ordinal: row.ordinal,
+            page: row.page,
+            times: (row.t0_ms, row.t1_ms),
+            id: row.id,
+            source: row.source,
+            title: row.title,
+            text: row.text,
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+/// The names of the embedding spaces that have a column. The daemon must not run.
+pub fn spaces(home: &TempHome) -> Vec<String> {
+    let spaces = read(&home.table(), &async |store| store.spaces());
+    spaces.into_iter().map(|space| space.name).collect()
+}
+
+/// The vectors of a space, by path and ordinal. The daemon must not run.
+pub fn vectors(home: &TempHome, space: &str) -> BTreeMap<(String, u32), Vec<f32>> {
+    let mut found = BTreeMap::new();
+    for row in read(&home.table(), &async |store| everything(store).await) {
+        let mine = row.vectors.into_iter().find(|v| v.space == space);
+        if let Some(mine) = mine {
+            let doubled = found.insert((row.path, row.ordinal), mine.vector);
+            assert!(doubled.is_none(), "two rows of one segment");
+        }
+    }
+    found
+}
+
+async fn everything(store: &Store) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for census in store.census().await.unwrap() {
+        rows.extend(store.rows_of(census.file, census.revision).await.unwrap());
+    }
+    rows
+}
+
+/// Opens a table, looks at it, closes it.
+fn read<T>(dir: &Path, look: &impl AsyncFn(&Store) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -42,28 +89,12 @@ pub fn rows_in(dir: &Path) -> Vec<TableRow> {
     runtime.block_on(async {
         let options = Options {
             uri: None,
-            passage: None,
+            spaces: Vec::new(),
             vector_index_rows: usize::MAX,
             cache_mib: 64,
         };
         let (store, _) = Store::open(dir, options).await.unwrap();
-        let mut rows = Vec::new();
-        for census in store.census().await.unwrap() {
-            for row in store.rows_of(census.file, census.revision).await.unwrap() {
-                rows.push(TableRow {
-                    path: row.path,
-                    ordinal: row.ordinal,
-                    page: row.page,
-                    times: (row.t0_ms, row.t1_ms),
-                    id: row.id,
-                    source: row.source,
-                    title: row.title,
-                    text: row.text,
-                });
-            }
-        }
-        rows.sort();
-        rows
+        look(&store).await
     })
 }
 

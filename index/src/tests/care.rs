@@ -43,7 +43,7 @@ async fn small_fragments_are_merged_and_nothing_is_lost() {
     let store = open(dir.path()).await;
     for f in 0..40 {
         let mut r = row(f, 1, 0, &format!("word number{f}"));
-        r.passage = Some(angle(f as f32));
+        r.vectors = embedded(angle(f as f32));
         store.commit(vec![r], &[], 1).await.unwrap();
         if f == 20 {
             store.maintain(Step::Index).await.unwrap();
@@ -57,11 +57,12 @@ async fn small_fragments_are_merged_and_nothing_is_lost() {
     assert!(!store.due().await.contains(&Step::Compact), "done is done");
     let after = store.stats().await.unwrap();
     assert!(after.fragments <= 3, "{after:?}");
-    assert_eq!((after.rows, after.passage_rows), (40, 40));
+    assert_eq!(after.rows, 40);
+    assert_eq!(store.count_vectors(SPACE).await.unwrap(), 40);
     for f in [0, 19, 20, 21, 39] {
         assert_eq!(find(&store, &format!("number{f}")).await, [f]);
         let near = store
-            .passage(&angle(f as f32), &Filter::default(), 1)
+            .nearest(SPACE, &angle(f as f32), &Filter::default(), 1)
             .await
             .unwrap();
         assert_eq!(files(&near), [f]);
@@ -115,7 +116,7 @@ async fn the_disk_stays_bounded_through_many_updates() {
             .map(|o| row(f, revision, o, &text(f, revision)))
             .collect();
         for r in &mut rows {
-            r.passage = Some(angle((f % 360) as f32));
+            r.vectors = embedded(angle((f % 360) as f32));
         }
         rows
     };
@@ -166,6 +167,10 @@ async fn the_disk_stays_bounded_through_many_updates() {
     );
 }
 
+async fn due_for_index(store: &Store) -> bool {
+    store.due().await.contains(&Step::Index)
+}
+
 #[tokio::test]
 async fn the_approximate_index_comes_with_the_rows() {
     let dir = tempfile::tempdir().unwrap();
@@ -187,7 +192,9 @@ async fn the_approximate_index_comes_with_the_rows() {
         range
             .map(|i| {
                 let mut r = row(i as u64, 1, 0, "x");
-                r.passage = with.then(|| vectors[i].clone());
+                if with {
+                    r.vectors = embedded(vectors[i].clone());
+                }
                 r
             })
             .collect::<Vec<Row>>()
@@ -199,12 +206,10 @@ async fn the_approximate_index_comes_with_the_rows() {
         .unwrap();
     assert!(store.due().await.contains(&Step::Index));
     store.maintain(Step::Index).await.unwrap();
+    let indexed = async || store.stats().await.unwrap().spaces_indexed;
+    assert!(indexed().await.is_empty(), "too few are embedded");
     assert!(
-        !store.stats().await.unwrap().passage_indexed,
-        "too few are embedded"
-    );
-    assert!(
-        !store.due().await.contains(&Step::Index),
+        !due_for_index(&store).await,
         "and it is not tried again at once"
     );
     store
@@ -215,8 +220,13 @@ async fn the_approximate_index_comes_with_the_rows() {
         .commit(rows(1_000..2_900, true), &[], 1)
         .await
         .unwrap();
+    store.hold_index(SPACE, true);
+    assert!(!due_for_index(&store).await, "it is held back");
     store.maintain(Step::Index).await.unwrap();
-    assert!(store.stats().await.unwrap().passage_indexed);
+    assert!(indexed().await.is_empty());
+    store.hold_index(SPACE, false);
+    store.maintain(Step::Index).await.unwrap();
+    assert_eq!(indexed().await, [SPACE]);
     // A few more, which the index does not cover.
     store
         .commit(rows(2_900..3_000, true), &[], 1)
@@ -225,7 +235,7 @@ async fn the_approximate_index_comes_with_the_rows() {
     let mut right = 0;
     for i in (0..3_000).step_by(60) {
         let found = store
-            .passage(&vectors[i], &Filter::default(), 5)
+            .nearest(SPACE, &vectors[i], &Filter::default(), 5)
             .await
             .unwrap();
         assert_eq!(found.len(), 5);
@@ -233,7 +243,7 @@ async fn the_approximate_index_comes_with_the_rows() {
     }
     assert!(right >= 48, "{right} of 50 find themselves");
     let found = store
-        .passage(&vectors[2_950], &Filter::default(), 1)
+        .nearest(SPACE, &vectors[2_950], &Filter::default(), 1)
         .await
         .unwrap();
     assert_eq!(files(&found), [2_950], "a fresh row is found");

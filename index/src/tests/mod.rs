@@ -3,26 +3,40 @@
 mod care;
 mod opening;
 mod searching;
+mod spaces;
 mod writing;
 
 use std::path::Path;
 
-use crate::{Filter, Options, Row, Scored, Space, Store, WordsQuery, fold, segment_id};
+use crate::{
+    Embedding, Filter, Options, Row, Scored, Space, SpaceRole, Store, WordsQuery, fold, segment_id,
+};
 
 /// Dimensions of the vectors in these tests.
 pub(crate) const DIM: usize = 8;
 
+/// The space that most of these tests need.
+pub(crate) const SPACE: &str = "test-model-1";
+
 pub(crate) fn space() -> Space {
-    Space {
-        name: "test-model-1".to_owned(),
-        dim: DIM,
-    }
+    named(SPACE, SpaceRole::Passage, DIM)
 }
 
-pub(crate) fn options(passage: Option<Space>) -> Options {
+pub(crate) fn named(name: &str, role: SpaceRole, dim: usize) -> Space {
+    let name = name.to_owned();
+    Space { name, role, dim }
+}
+
+/// A vector of [`SPACE`], and no other.
+pub(crate) fn embedded(vector: Vec<f32>) -> Vec<Embedding> {
+    let space = SPACE.to_owned();
+    vec![Embedding { space, vector }]
+}
+
+pub(crate) fn options(spaces: impl IntoIterator<Item = Space>) -> Options {
     Options {
         uri: None,
-        passage,
+        spaces: spaces.into_iter().collect(),
         vector_index_rows: 100_000,
         cache_mib: 16,
     }
@@ -51,7 +65,7 @@ pub(crate) fn row(file: u64, revision: u64, ordinal: u32, text: &str) -> Row {
         t1_ms: None,
         source: "body".to_owned(),
         text: text.to_owned(),
-        passage: None,
+        vectors: Vec::new(),
         generation: "text@1".to_owned(),
     }
 }

@@ -20,7 +20,7 @@ async fn a_table_is_made_once() {
     let (store, report) = Store::open(dir.path(), options(Some(space())))
         .await
         .unwrap();
-    assert!(report.created && !report.passage_column_reset && report.stepped_back == 0);
+    assert!(report.created && report.spaces_added.is_empty() && report.stepped_back == 0);
     store
         .commit(vec![row(1, 1, 0, "kept")], &[], 1)
         .await
@@ -99,95 +99,6 @@ async fn nobody_else_can_look_in() {
     open(&inner).await;
     let mode = std::fs::metadata(&inner).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-}
-
-#[tokio::test]
-async fn without_a_model_the_vectors_are_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
-    let mut one = row(1, 1, 0, "one");
-    one.passage = Some(angle(5.0));
-    store.commit(vec![one], &[], 1).await.unwrap();
-    let (plain, report) = Store::open(dir.path(), options(None)).await.unwrap();
-    assert!(!report.passage_column_reset);
-    plain
-        .commit(vec![row(2, 1, 0, "two")], &[], 1)
-        .await
-        .unwrap();
-    assert_eq!(find(&plain, "two").await, [2]);
-    let refused = plain.passage(&angle(5.0), &Filter::default(), 1).await;
-    assert!(matches!(refused, Err(IndexError::NoPassageSpace)));
-    let (again, report) = Store::open(dir.path(), options(Some(space())))
-        .await
-        .unwrap();
-    assert!(!report.passage_column_reset);
-    let found = again
-        .passage(&angle(5.0), &Filter::default(), 5)
-        .await
-        .unwrap();
-    assert_eq!(files(&found), [1]);
-    assert_eq!(
-        again
-            .census()
-            .await
-            .unwrap()
-            .iter()
-            .map(|c| c.passage_rows)
-            .sum::<u32>(),
-        1
-    );
-}
-
-#[tokio::test]
-async fn vectors_of_two_models_never_meet() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
-    let mut one = row(1, 1, 0, "one");
-    one.passage = Some(angle(5.0));
-    store.commit(vec![one.clone()], &[], 1).await.unwrap();
-    let other = Space {
-        name: "test-model-2".to_owned(),
-        dim: DIM,
-    };
-    let longer = Space {
-        name: "test-model-2".to_owned(),
-        dim: 2 * DIM,
-    };
-    for space in [other, longer] {
-        let dim = space.dim;
-        let (store, report) = Store::open(dir.path(), options(Some(space))).await.unwrap();
-        assert!(report.passage_column_reset);
-        let vector = vec![1.0; dim];
-        assert!(
-            store
-                .passage(&vector, &Filter::default(), 5)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(store.census().await.unwrap()[0].passage_rows, 0);
-        let kept = store.rows_of(1, 1).await.unwrap();
-        assert_eq!(
-            kept[0].text, "one",
-            "the text is there to be embedded again"
-        );
-        let mut again = kept[0].clone();
-        again.revision = 2;
-        again.passage = Some(vector.clone());
-        store.commit(vec![again], &[1], 2).await.unwrap();
-        assert_eq!(
-            store
-                .passage(&vector, &Filter::default(), 5)
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
-        let mut back = one.clone();
-        back.passage = None;
-        store.commit(vec![back], &[], 1).await.unwrap();
-        store.purge(&[(1, 2)]).await.unwrap();
-    }
 }
 
 #[tokio::test]

@@ -14,10 +14,10 @@ async fn notes(dir: &Path, indexed: bool) -> Store {
     ];
     let mut rows: Vec<Row> = (0u64..).zip(texts).map(|(f, t)| row(f, 1, 0, t)).collect();
     for (i, r) in rows.iter_mut().enumerate() {
-        r.passage = Some(angle(15.0 * i as f32));
+        r.vectors = embedded(angle(15.0 * i as f32));
     }
     rows[5].title = Some("神经 Titles".to_owned());
-    rows[5].passage = None;
+    rows[5].vectors.clear();
     store.commit(rows, &[], 1).await.unwrap();
     if indexed {
         store.maintain(Step::Index).await.unwrap();
@@ -130,7 +130,7 @@ async fn a_rare_phrase_of_common_words_is_found_behind_many_candidates() {
 async fn passages_are_found_by_angle() {
     both(async |store| {
         let found = store
-            .passage(&angle(31.0), &Filter::default(), 3)
+            .nearest(SPACE, &angle(31.0), &Filter::default(), 3)
             .await
             .unwrap();
         assert_eq!(files(&found), [2, 3, 1]);
@@ -139,7 +139,7 @@ async fn passages_are_found_by_angle() {
             "cosine"
         );
         let all = store
-            .passage(&angle(0.0), &Filter::default(), 10)
+            .nearest(SPACE, &angle(0.0), &Filter::default(), 10)
             .await
             .unwrap();
         assert_eq!(all.len(), 5, "rows without a vector are not found");
@@ -147,16 +147,22 @@ async fn passages_are_found_by_angle() {
             none: vec!["脑机".to_owned()],
             ..Filter::default()
         };
-        let found = store.passage(&angle(15.0), &filter, 10).await.unwrap();
+        let found = store
+            .nearest(SPACE, &angle(15.0), &filter, 10)
+            .await
+            .unwrap();
         assert_eq!(found.len(), 4);
         let filter = Filter {
             phrases: vec!["知识库".to_owned()],
             ..Filter::default()
         };
-        let found = store.passage(&angle(15.0), &filter, 10).await.unwrap();
+        let found = store
+            .nearest(SPACE, &angle(15.0), &filter, 10)
+            .await
+            .unwrap();
         assert_eq!(files(&found), [4]);
         assert!((found[0].score - 45f32.to_radians().cos()).abs() < 1e-4);
-        let wrong = store.passage(&[1.0], &Filter::default(), 1).await;
+        let wrong = store.nearest(SPACE, &[1.0], &Filter::default(), 1).await;
         assert!(matches!(wrong, Err(IndexError::Invalid(_))));
     })
     .await;
@@ -171,14 +177,14 @@ async fn filters_are_applied_before_the_cut() {
         // 100 better hits elsewhere would fill any page first.
         let mut rows: Vec<Row> = (0..100).map(|f| row(f, 1, 0, "word word word")).collect();
         for r in &mut rows {
-            r.passage = Some(angle(0.0));
+            r.vectors = embedded(angle(0.0));
         }
         let mut odd = row(500, 1, 0, "a word among many others, and the last of them");
         odd.path = "/data/it's/50%_off/x\"y.pdf".to_owned();
         odd.kind = "pdf".to_owned();
         odd.lang = Some("zh".to_owned());
         odd.mtime_ms = -7;
-        odd.passage = Some(angle(80.0));
+        odd.vectors = embedded(angle(80.0));
         let mut near = odd.clone();
         near.file = 501;
         near.path = "/data/it's/50%_office.txt".to_owned();
@@ -273,7 +279,7 @@ async fn filters_are_applied_before_the_cut() {
         ];
         for (filter, expected) in cases {
             let words = store.words(&any("word"), &filter, 5).await.unwrap();
-            let passage = store.passage(&angle(0.0), &filter, 5).await.unwrap();
+            let passage = store.nearest(SPACE, &angle(0.0), &filter, 5).await.unwrap();
             for found in [words, passage] {
                 let mut found = files(&found);
                 found.sort_unstable();

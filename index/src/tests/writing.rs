@@ -12,12 +12,19 @@ async fn rows_come_back_as_they_went_in() {
     full.t1_ms = Some(12);
     full.lang = None;
     full.mtime_ms = -5;
-    full.passage = Some(angle(10.0));
+    full.vectors = embedded(angle(10.0));
     let rows = vec![full, row(7, 3, 0, "first")];
     store.commit(rows.clone(), &[], 3).await.unwrap();
     let found = store.rows_of(7, 3).await.unwrap();
     assert_eq!(found, [rows[1].clone(), rows[0].clone()], "by ordinal");
     assert!(store.rows_of(7, 2).await.unwrap().is_empty());
+    store
+        .commit(vec![row(7, 4, 0, "later"), row(8, 4, 0, "x")], &[], 4)
+        .await
+        .unwrap();
+    let several = store.rows_of_all(&[(7, 4), (8, 3), (9, 1)]).await.unwrap();
+    assert_eq!(several.len(), 1, "each of its own revision");
+    assert_eq!(several[&7][0].text, "later");
 }
 
 #[tokio::test]
@@ -36,7 +43,6 @@ async fn a_commit_replaces_older_revisions_only() {
         file,
         revision,
         rows,
-        passage_rows: 0,
     };
     assert_eq!(
         store.census().await.unwrap(),
@@ -51,22 +57,6 @@ async fn a_commit_replaces_older_revisions_only() {
     // A file that became empty.
     store.commit(Vec::new(), &[2], 5).await.unwrap();
     assert_eq!(store.census().await.unwrap(), [count(1, 2, 2)]);
-}
-
-#[tokio::test]
-async fn the_census_counts_vectors_after_deletes_too() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
-    let mut rows: Vec<Row> = (0..10).map(|i| row(i, 1, 0, "x")).collect();
-    for r in &mut rows[..6] {
-        r.passage = Some(angle(r.file as f32));
-    }
-    store.commit(rows, &[], 1).await.unwrap();
-    store.remove(&[0, 9]).await.unwrap();
-    let census = store.census().await.unwrap();
-    assert_eq!(census.len(), 8);
-    assert_eq!(census.iter().map(|c| c.passage_rows).sum::<u32>(), 5);
-    assert_eq!(store.stats().await.unwrap().passage_rows, 5);
 }
 
 #[tokio::test]
@@ -130,7 +120,7 @@ async fn a_move_keeps_vectors_and_words() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
     let mut one = row(1, 1, 0, "脑机接口");
-    one.passage = Some(angle(30.0));
+    one.vectors = embedded(angle(30.0));
     store.commit(vec![one], &[], 1).await.unwrap();
     let to = Relocation {
         file: 1,
@@ -139,7 +129,7 @@ async fn a_move_keeps_vectors_and_words() {
     };
     store.relocate(&[to]).await.unwrap();
     let found = store
-        .passage(&angle(30.0), &Filter::default(), 1)
+        .nearest(SPACE, &angle(30.0), &Filter::default(), 1)
         .await
         .unwrap();
     assert_eq!(found[0].row.path, "/b/1.txt");
@@ -152,13 +142,19 @@ async fn mistakes_are_refused_before_anything_is_written() {
     let store = open(dir.path()).await;
     let with = |vector: Vec<f32>| {
         let mut r = row(1, 1, 0, "x");
-        r.passage = Some(vector);
+        r.vectors = embedded(vector);
         r
     };
+    let mut foreign = with(angle(1.0));
+    foreign.vectors[0].space = "another-model".to_owned();
+    let mut twice = with(angle(1.0));
+    twice.vectors.extend(embedded(angle(2.0)));
     for wrong in [
         row(1, 2, 0, "x"),
         with(vec![1.0; 3]),
         with(vec![f32::NAN; DIM]),
+        foreign,
+        twice,
     ] {
         let refused = store.commit(vec![wrong], &[], 1).await;
         assert!(

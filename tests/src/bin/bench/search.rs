@@ -6,13 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use hippo_index::{Filter, Options, Row, Space, Store, WordsQuery};
+use hippo_index::{Embedding, Filter, Options, Row, Space, SpaceRole, Store, WordsQuery};
 use hippo_tests::{Rng, corpus, proc};
 
 use super::report::{Report, mib, quantile, time};
 
 /// As all-MiniLM, the usual small passage model.
 const DIM: usize = 384;
+const SPACE: &str = "bench";
 const CLUSTERS: usize = 500;
 /// Segments of a file.
 const PER_FILE: usize = 10;
@@ -43,10 +44,11 @@ async fn measure(report: &mut Report, rng: &mut Rng, size: usize) {
         .unwrap();
     let options = Options {
         uri: None,
-        passage: Some(Space {
-            name: "bench".to_owned(),
+        spaces: vec![Space {
+            name: SPACE.to_owned(),
+            role: SpaceRole::Passage,
             dim: DIM,
-        }),
+        }],
         vector_index_rows: 100_000,
         cache_mib: 256,
     };
@@ -90,7 +92,7 @@ async fn measure(report: &mut Report, rng: &mut Rng, size: usize) {
         let begun = Instant::now();
         let (one, two) = tokio::join!(
             timed(store.words(&query, &filter, LEG_LIMIT)),
-            timed(store.passage(&vector, &filter, LEG_LIMIT)),
+            timed(store.nearest(SPACE, &vector, &filter, LEG_LIMIT)),
         );
         let whole = begun.elapsed();
         let (one, two) = ((one.0.unwrap(), one.1), (two.0.unwrap(), two.1));
@@ -182,7 +184,10 @@ fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
         t1_ms: None,
         source: "body".to_owned(),
         text,
-        passage: Some(direction(rng, Some(centre))),
+        vectors: vec![Embedding {
+            space: SPACE.to_owned(),
+            vector: direction(rng, Some(centre)),
+        }],
         generation: "bench".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! The passage leg: cosine similarity in the passage space.
+//! Legs of vectors: cosine similarity in one space, which the caller names.
 //!
 //! Exact over all rows until the table is large enough for an approximate index; with one,
 //! candidates are taken from its nearest cells and ranked again by their full vectors, and
@@ -38,34 +38,43 @@ const PHRASE_CANDIDATES: usize = 2_000;
 const DISTANCE: &str = "_distance";
 
 impl Store {
-    /// The segments nearest to a vector of the passage space, nearest first; scores are
-    /// cosine similarities.
-    pub async fn passage(
+    /// The segments whose vectors of this space are nearest, nearest first; scores are cosine
+    /// similarities. Segments without a vector in it are not found.
+    pub async fn nearest(
         &self,
+        space: &str,
         vector: &[f32],
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, IndexError> {
-        let space = self.shared.space.as_ref();
-        let space = space.ok_or(IndexError::NoPassageSpace)?;
-        if vector.len() != space.dim {
+        let column = self.column_of(space).ok_or_else(|| IndexError::NoSpace {
+            space: space.to_owned(),
+        })?;
+        if vector.len() != column.space.dim {
             return Err(IndexError::Invalid(format!(
-                "the question's vector has {} numbers, those of {} have {}",
+                "the question's vector has {} numbers, those of {space} have {}",
                 vector.len(),
-                space.name,
-                space.dim
+                column.space.dim
             )));
         }
         if limit == 0 {
             return Ok(Vec::new());
         }
         if !filter.phrases.is_empty() {
-            return self.among_phrases(vector, filter, limit).await;
+            return self
+                .among_phrases(&column.name, vector, filter, limit)
+                .await;
         }
         let _reading = self.reading().await?;
         let conditions = Conditions::new([].iter(), filter.none.iter());
         verified(limit, &conditions, |fetch| {
-            Box::pin(nearest(&self.shared.table, vector, filter, fetch))
+            Box::pin(nearest(
+                &self.shared.table,
+                &column.name,
+                vector,
+                filter,
+                fetch,
+            ))
         })
         .await
     }
@@ -73,6 +82,7 @@ impl Store {
     /// The segments with all the phrases, by their similarity.
     async fn among_phrases(
         &self,
+        column: &str,
         vector: &[f32],
         filter: &Filter,
         limit: usize,
@@ -83,7 +93,7 @@ impl Store {
         let mut files: Vec<u64> = candidates.iter().map(|s| s.row.file).collect();
         files.sort_unstable();
         files.dedup();
-        let vectors = self.vectors_of(&files).await?;
+        let vectors = self.vectors_of(column, &files).await?;
         let mut found: Vec<Scored> = candidates
             .into_iter()
             .filter_map(|mut scored| {
@@ -101,10 +111,11 @@ impl Store {
     /// The vectors of these files, by file, revision and ordinal.
     async fn vectors_of(
         &self,
+        column: &str,
         files: &[u64],
     ) -> Result<HashMap<(u64, u64, u32), Vec<f32>>, IndexError> {
         let _reading = self.reading().await?;
-        let wanted = [c::FILE, c::REVISION, c::ORDINAL, c::PASSAGE];
+        let wanted = [c::FILE, c::REVISION, c::ORDINAL, column];
         let mut vectors = HashMap::new();
         for files in files.chunks(predicate::IN_LIST_MAX) {
             let batches = self
@@ -125,7 +136,7 @@ impl Store {
                 let file = columns.numbers::<UInt64Type>(c::FILE)?;
                 let revision = columns.numbers::<UInt64Type>(c::REVISION)?;
                 let ordinal = columns.numbers::<UInt32Type>(c::ORDINAL)?;
-                for (i, vector) in columns.passages()?.into_iter().enumerate() {
+                for (i, vector) in columns.vectors(column)?.into_iter().enumerate() {
                     let key = (file.value(i), revision.value(i), ordinal.value(i));
                     vectors.extend(vector.map(|v| (key, v)));
                 }
@@ -137,6 +148,7 @@ impl Store {
 
 async fn nearest(
     table: &Table,
+    column: &str,
     vector: &[f32],
     filter: &Filter,
     limit: usize,
@@ -147,7 +159,7 @@ async fn nearest(
         .query()
         .nearest_to(vector)
         .map_err(IndexError::table("be searched by meaning"))?
-        .column(c::PASSAGE)
+        .column(column)
         .distance_type(DistanceType::Cosine)
         .nprobes(PROBES)
         .map_err(IndexError::table("be searched by meaning"))?

@@ -29,8 +29,10 @@ pub struct Applied {
 pub struct Live {
     /// Where the file is now.
     pub path: PathBuf,
-    /// Rows of other revisions are stale.
+    /// The committed revision.
     pub revision: u64,
+    /// The oldest revision whose rows say the same; what is outside of these two is stale.
+    pub since: u64,
     /// Who wrote it, where the file says so.
     pub author: Option<String>,
     /// Other places of the same content.
@@ -156,7 +158,7 @@ impl Journal {
         self.read("checking an answer", |c| {
             let mut found = HashMap::with_capacity(files.len());
             let mut file = c.prepare_cached(
-                "SELECT key, revision, author, content FROM file
+                "SELECT key, revision, author, content, since FROM file
                  WHERE id = ?1 AND revision > 0 AND state <> 7",
             )?;
             let mut twins = c.prepare_cached(
@@ -169,10 +171,15 @@ impl Journal {
                         let content: Option<Vec<u8>> = row.get(3)?;
                         let revision = row.get::<_, i64>(1)? as u64;
                         let author = row.get(2)?;
+                        let since = match row.get::<_, i64>(4)? {
+                            0 => revision,
+                            since => since as u64,
+                        };
                         Ok((
                             Live {
                                 path: path_of(&key),
                                 revision,
+                                since,
                                 author,
                                 also_at: Vec::new(),
                             },

@@ -5,18 +5,20 @@
 //!   it is the same file, across renames and edits.
 //! - A file's state is on disk before work on it begins, and a result is acknowledged here
 //!   only after the table holds it durably (WAL, `synchronous=FULL`).
-//! - Every number that `status` shows comes from `tally`, which triggers keep in step with the
-//!   rows in the same transaction, so that counting never scans the catalog.
+//! - Every number that `status` shows comes from `tally` and `made`, which triggers keep in step
+//!   with the rows in the same transaction, so that counting never scans the catalog.
 //!
 //! The write connection is shared behind a mutex and its transactions are short; readers have
 //! a connection of their own and never wait for writers (WAL).
 
 mod files;
 mod folders;
+mod generation;
 mod outcomes;
 mod queue;
 mod report;
 mod schema;
+mod spaces;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,10 +27,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;
+pub use generation::Generation;
 pub use outcomes::{Ack, Donor, Verdict};
 pub use queue::{Candidate, Claim, MAX_INTERRUPTIONS};
 pub use report::{Counts, FailureRecord, FileRecord, FolderCounts};
 pub use schema::State;
+pub use spaces::{Completion, Incomplete, Made, SpaceRecord, Stage};
 
 /// How long one connection waits for another's short transaction.
 const BUSY_TIMEOUT_MS: u64 = 10_000;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::files::key_of;
+use super::generation::Generation;
 use super::{Journal, Result, State};
 use crate::scan::DiskFact;
 
@@ -46,8 +47,8 @@ pub struct Ack {
     pub content: Option<[u8; 32]>,
     /// The format class that the name asked for.
     pub class: String,
-    /// Extractor version and models.
-    pub generation: String,
+    /// By what the rows were made.
+    pub generation: Generation,
     /// text, pdf, ...
     pub kind: String,
     /// What the file says of itself.
@@ -75,8 +76,8 @@ pub struct Donor {
     pub verdict: Verdict,
     /// For a refusal: at which stage and why.
     pub refusal: Option<(String, String)>,
-    /// The generation of its rows.
-    pub generation: String,
+    /// By what its rows were made.
+    pub generation: Generation,
     /// text, pdf, ...
     pub kind: String,
     /// What the file says of itself.
@@ -159,7 +160,7 @@ fn donor(row: &Row<'_>) -> rusqlite::Result<Donor> {
         revision: row.get::<_, i64>(1)? as u64,
         verdict,
         refusal: stage.zip(reason).filter(|_| verdict != Verdict::Done),
-        generation: row.get(5)?,
+        generation: Generation::parse(&row.get::<_, String>(5)?),
         kind: row.get(6)?,
         title: row.get(7)?,
         author: row.get(8)?,
@@ -187,7 +188,7 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
     // turn, so that a file that changed meanwhile is read again.
     let updated = t
         .prepare_cached(
-            "UPDATE file SET revision = ?3, segments = ?4, content = ?5, class = ?6,
+            "UPDATE file SET revision = ?3, since = 0, segments = ?4, content = ?5, class = ?6,
                  generation = ?7, kind = ?8, title = ?9, author = ?10, lang = ?11, pages = ?12,
                  engine = ?13, notes = ?14, stage = ?15, reason = ?16,
                  verdict = ?17, behind = (?3 > 0 AND key <> ?2)
@@ -200,7 +201,7 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
             ack.segments,
             ack.content,
             ack.class,
-            ack.generation,
+            ack.generation.to_string(),
             ack.kind,
             ack.title,
             ack.author,

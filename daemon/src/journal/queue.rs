@@ -185,7 +185,7 @@ impl Journal {
         self.write("forgetting files", |t| {
             let mut gone = t.prepare_cached("DELETE FROM file WHERE id = ?1 AND state = 7")?;
             let mut back = t.prepare_cached(
-                "UPDATE file SET state = 0, turn = turn + 1, revision = 0, segments = 0,
+                "UPDATE file SET state = 0, turn = turn + 1, revision = 0, since = 0, segments = 0,
                      content = NULL, behind = 0 WHERE id = ?1",
             )?;
             for &id in ids {
@@ -203,7 +203,8 @@ impl Journal {
         self.write("queueing what the table lost", |t| {
             for &id in ids {
                 t.prepare_cached(
-                    "UPDATE file SET revision = 0, segments = 0, content = NULL, behind = 0
+                    "UPDATE file SET revision = 0, since = 0, segments = 0, content = NULL,
+                         behind = 0
                      WHERE id = ?1",
                 )?
                 .execute([id as i64])?;
@@ -227,18 +228,16 @@ impl Journal {
         })
     }
 
-    /// Queues done files of another generation, so that they get this one's vectors, and
-    /// refused files of another extractor, so that they are tried again.
-    pub fn requeue_other_generations(&self, generation: &str, now_ms: i64) -> Result<u64> {
-        let extractor = generation.split('+').next().unwrap_or_default().to_owned();
-        self.write("queueing another generation's files", |t| {
+    /// Queues the files that another extractor read, or refused, to be read by this one. What
+    /// lacks vectors alone is completed from its rows, see [`Journal::incomplete`].
+    pub fn requeue_other_extractors(&self, extractor: &str, now_ms: i64) -> Result<u64> {
+        self.write("queueing another extractor's files", |t| {
             t.execute(
                 "UPDATE file SET state = 0, turn = turn + 1, attempts = 0, retry_at = 0,
-                     changed_at = ?3
-                 WHERE (state = 4 AND generation <> ?1)
-                    OR (state IN (5, 6)
-                        AND substr(generation, 1, length(?2) + 1) <> ?2 || '+')",
-                params![generation, extractor, now_ms],
+                     changed_at = ?2
+                 WHERE state IN (4, 5, 6)
+                     AND substr(generation, 1, length(?1) + 1) <> ?1 || '+'",
+                params![extractor, now_ms],
             )
             .map(|n| n as u64)
         })

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::OptionalExtension;
 
 use super::files::{key_of, path_of};
+use super::generation::Generation;
 use super::{Journal, Result, State};
 
 /// Files and segments, counted.
@@ -74,8 +75,8 @@ pub struct FileRecord {
     pub title: Option<String>,
     /// What read it.
     pub engine: Option<String>,
-    /// Extractor version and models.
-    pub generation: Option<String>,
+    /// By what its rows were made.
+    pub generation: Option<Generation>,
     /// BLAKE3 of the committed content.
     pub content: Option<[u8; 32]>,
     /// Remarks.
@@ -143,19 +144,6 @@ impl Journal {
         })
     }
 
-    /// Files and rows that carry this generation: a model's coverage.
-    pub fn covered(&self, generation: &str) -> Result<(u64, u64)> {
-        self.read("measuring coverage", |c| {
-            c.prepare_cached(
-                "SELECT coalesce(sum(segments * (generation = ?1)), 0), coalesce(sum(segments), 0)
-                 FROM file WHERE revision > 0 AND state <> 7",
-            )?
-            .query_row([generation], |row| {
-                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
-            })
-        })
-    }
-
     /// All that is known of one path.
     pub fn record(&self, path: &Path) -> Result<Option<FileRecord>> {
         self.read("looking up a file", |c| {
@@ -176,7 +164,9 @@ impl Journal {
                     segments: row.get(7)?,
                     title: row.get(8)?,
                     engine: row.get(9)?,
-                    generation: row.get(10)?,
+                    generation: row
+                        .get::<_, Option<String>>(10)?
+                        .map(|text| Generation::parse(&text)),
                     content: row.get(11)?,
                     notes: row.get(12)?,
                     changed_at: row.get(13)?,

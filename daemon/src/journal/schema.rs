@@ -7,8 +7,9 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use super::{JournalError, Result, sqlite};
 
-/// The format written by this program (`PRAGMA user_version`).
-const FORMAT: i64 = 1;
+/// The steps from an empty database to the newest format, oldest first. A journal of an older
+/// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
+const STEPS: [&str; 2] = [FORMAT_1, FORMAT_2];
 
 /// Where a file stands. The first four are pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +88,7 @@ impl FromSql for State {
 /// `turn` grows whenever a file is marked dirty: a result that was made for an earlier turn is
 /// still committed (it is true of the bytes it was made from) but does not end the work.
 /// `verdict` is the last acknowledged outcome, for `content`; `was` the state before `missing`.
-const TABLES: &str = "
+const FORMAT_1: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE folder (
@@ -153,7 +154,56 @@ WHEN OLD.folder <> NEW.folder OR OLD.state <> NEW.state OR OLD.kind <> NEW.kind
 END;
 ";
 
-/// Sets the pragmas and creates or checks the tables.
+/// Spaces have a table, and generations (`x1+3`) name them by their numbers in it; before, there
+/// was at most one, the passage model's, and they named it whole. `since` is the oldest revision
+/// whose rows say the same as the committed ones (0: that one alone), see `Journal::complete`.
+/// `made` counts the files that have rows, by generation.
+const FORMAT_2: &str = "
+ALTER TABLE file ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX file_made ON file (generation) WHERE revision > 0;
+
+CREATE TABLE space (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    role TEXT NOT NULL, model TEXT NOT NULL, name TEXT NOT NULL,
+    stage INTEGER NOT NULL
+) STRICT;
+-- The one that most files have: a change of models may have been under way. A space is named
+-- after its model, a dash and a hash of 12 digits.
+INSERT INTO space (role, model, name, stage)
+    SELECT 'passage', substr(name, 1, length(name) - 13), name, 1
+    FROM (SELECT substr(generation, instr(generation, '+') + 1) AS name, count(*) AS files
+          FROM file WHERE revision > 0 AND generation LIKE '%+_%'
+          GROUP BY name ORDER BY files DESC LIMIT 1);
+UPDATE file SET generation = substr(generation, 1, instr(generation, '+'))
+    || coalesce((SELECT id FROM space
+                 WHERE name = substr(generation, instr(generation, '+') + 1)), '')
+    WHERE generation LIKE '%+_%';
+
+CREATE TABLE made (
+    generation TEXT PRIMARY KEY, files INTEGER NOT NULL, segments INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO made SELECT coalesce(generation, ''), count(*), sum(segments)
+    FROM file WHERE revision > 0 AND state <> 7 GROUP BY coalesce(generation, '');
+CREATE TRIGGER made_insert AFTER INSERT ON file WHEN NEW.revision > 0 AND NEW.state <> 7 BEGIN
+    INSERT INTO made VALUES (coalesce(NEW.generation, ''), 1, NEW.segments)
+    ON CONFLICT DO UPDATE SET files = files + 1, segments = segments + NEW.segments;
+END;
+CREATE TRIGGER made_delete AFTER DELETE ON file WHEN OLD.revision > 0 AND OLD.state <> 7 BEGIN
+    UPDATE made SET files = files - 1, segments = segments - OLD.segments
+    WHERE generation = coalesce(OLD.generation, '');
+END;
+CREATE TRIGGER made_update AFTER UPDATE OF state, revision, segments, generation ON file
+WHEN (OLD.revision > 0 AND OLD.state <> 7) <> (NEW.revision > 0 AND NEW.state <> 7)
+    OR OLD.segments <> NEW.segments OR OLD.generation IS NOT NEW.generation BEGIN
+    UPDATE made SET files = files - 1, segments = segments - OLD.segments
+    WHERE generation = coalesce(OLD.generation, '') AND OLD.revision > 0 AND OLD.state <> 7;
+    INSERT INTO made SELECT coalesce(NEW.generation, ''), 1, NEW.segments
+    WHERE NEW.revision > 0 AND NEW.state <> 7
+    ON CONFLICT DO UPDATE SET files = files + 1, segments = segments + NEW.segments;
+END;
+";
+
+/// Sets the pragmas and takes the steps that are lacking, each in a transaction of its own.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     let fail = |doing| move |source| sqlite(path, doing, source);
     connection
@@ -165,17 +215,37 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     let found: i64 = connection
         .query_row("PRAGMA user_version", [], |row| row.get(0))
         .map_err(fail("reading its format"))?;
-    match found {
-        FORMAT => Ok(()),
-        0 => connection
-            .execute_batch(&format!(
-                "BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
-            ))
-            .map_err(fail("creating its tables")),
-        found => Err(JournalError::Newer {
+    let taken = usize::try_from(found).unwrap_or(usize::MAX);
+    if taken > STEPS.len() {
+        return Err(JournalError::Newer {
             path: path.to_owned(),
             found,
-            known: FORMAT,
-        }),
+            known: STEPS.len() as i64,
+        });
     }
+    for (at, step) in STEPS.iter().enumerate().skip(taken) {
+        let doing = if at == 0 {
+            "creating its tables"
+        } else {
+            "bringing it to this hippo's format"
+        };
+        let format = at + 1;
+        connection
+            .execute_batch(&format!(
+                "BEGIN IMMEDIATE; {step} PRAGMA user_version = {format}; COMMIT;"
+            ))
+            .map_err(fail(doing))?;
+    }
+    Ok(())
+}
+
+/// Makes a journal as an older hippo left it.
+#[cfg(test)]
+pub(super) fn prepare_format(connection: &Connection, format: usize) {
+    for step in &STEPS[..format] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection
+        .pragma_update(None, "user_version", format as i64)
+        .unwrap();
 }

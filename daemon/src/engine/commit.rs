@@ -5,23 +5,28 @@
 //! in the journal, durably. A crash between any two steps leaves the work in the journal; rows
 //! of a revision that was never acknowledged are found at the next start and removed.
 //!
+//! Rows that are completed (they get vectors, their text stays) go otherwise: their new revision
+//! is added, the journal says that either is true, and then the old one goes. At no moment is
+//! such a file without an answer.
+//!
 //! A full disk pauses the writer with everything it holds, and it goes on by itself.
 //!
 //! Places are brought up to date whenever the writer is awake, and when it starts: a file can
 //! move before its rows are acknowledged, or before a crash.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hippo_index::{Relocation, Row};
-use tokio::sync::mpsc;
+use hippo_index::{Relocation, Row, Space};
+use tokio::sync::{mpsc, oneshot};
 
-use super::EngineError;
 use super::driver::Event;
 use super::job::{Finished, OutcomeOf, Reading, fact};
 use super::shared::{Shared, blocking, lock};
-use crate::journal::{Ack, Claim, Verdict, now_ms};
+use super::{EngineError, generations};
+use crate::journal::{Ack, Claim, Completion, Generation, Verdict, now_ms};
 use crate::service::wire::EventKind;
 
 /// Files in one commit: a version of the table costs some 10 ms whatever its size, so many
@@ -56,6 +61,19 @@ pub(super) enum Work {
     Moves,
     /// Files gone since before this moment leave the table.
     Departures { until: i64 },
+    /// These rows have vectors that they lacked. Answered when they are recorded.
+    Completed(Vec<Completed>, oneshot::Sender<()>),
+    /// The table's columns of vectors are to be those of the models in use. Answered then.
+    Spaces(oneshot::Sender<()>),
+}
+
+/// The rows of a file at rest, with more vectors than they had.
+pub(super) struct Completed {
+    pub(super) id: u64,
+    /// The revision that was read.
+    pub(super) revision: u64,
+    pub(super) generation: Generation,
+    pub(super) rows: Vec<Row>,
 }
 
 /// Files whose outcome could be recorded, or not yet.
@@ -75,6 +93,17 @@ enum Duty {
     Outcomes(Batch),
     Places,
     Departures { until: i64 },
+    Completions(Completions),
+    Spaces,
+}
+
+/// Files to be completed.
+struct Completions {
+    files: Vec<Completed>,
+    /// The revision of an attempt that failed: some of its rows may be in the table.
+    failed: Option<u64>,
+    /// Recorded, under this revision; the rows that they replace may still be there.
+    replaced: Option<(Vec<u64>, u64)>,
 }
 
 /// Runs until the channel closes. Dropping the last sender ends it after what it holds.
@@ -94,6 +123,19 @@ pub(super) async fn run(shared: Arc<Shared>, mut work: mpsc::Receiver<Work>) {
                     fulfil(&shared, &mut Duty::Departures { until }).await;
                 }
                 Work::Moves => {}
+                Work::Completed(files, reply) => {
+                    let completions = Completions {
+                        files,
+                        failed: None,
+                        replaced: None,
+                    };
+                    fulfil(&shared, &mut Duty::Completions(completions)).await;
+                    let _ = reply.send(());
+                }
+                Work::Spaces(reply) => {
+                    fulfil(&shared, &mut Duty::Spaces).await;
+                    let _ = reply.send(());
+                }
             }
         }
         fulfil(&shared, &mut Duty::Places).await;
@@ -153,6 +195,8 @@ async fn fulfil(shared: &Arc<Shared>, duty: &mut Duty) -> bool {
             Duty::Outcomes(batch) => commit(shared, batch).await,
             Duty::Places => relocate(shared).await,
             Duty::Departures { until } => depart(shared, *until).await,
+            Duty::Completions(completions) => complete(shared, completions).await,
+            Duty::Spaces => generations::settle_columns(shared).await,
         };
         let Err(error) = tried else { break };
         troubled = true;
@@ -296,6 +340,7 @@ async fn write(shared: &Arc<Shared>, batch: &mut Batch) -> Result<u64, EngineErr
     batch.failed = Some(revision);
     let mut rows: Vec<Row> = Vec::new();
     let mut replaced = Vec::new();
+    let known = shared.store.spaces();
     for (claim, outcome) in &batch.ready {
         if claim.revision > 0 {
             replaced.push(claim.id);
@@ -307,8 +352,80 @@ async fn write(shared: &Arc<Shared>, batch: &mut Batch) -> Result<u64, EngineErr
             ..row
         }));
     }
+    forget_dropped(&mut rows, &known);
     shared.store.commit(rows, &replaced, revision).await?;
     Ok(revision)
+}
+
+/// A space may have been dropped after a vector was made and before it is written. Columns
+/// change in this task alone, so they are the same until it is.
+fn forget_dropped(rows: &mut [Row], known: &[Space]) {
+    for row in rows {
+        row.vectors
+            .retain(|vector| known.iter().any(|space| space.name == vector.space));
+    }
+}
+
+/// One attempt at completing files.
+async fn complete(shared: &Arc<Shared>, work: &mut Completions) -> Result<(), EngineError> {
+    if let Some(revision) = work.failed {
+        let left: Vec<_> = work.files.iter().map(|f| (f.id, revision)).collect();
+        shared.store.purge(&left).await?;
+        work.failed = None;
+    }
+    if !work.files.is_empty() {
+        add_completed(shared, work).await?;
+    }
+    if let Some((files, revision)) = &work.replaced {
+        shared.store.commit(Vec::new(), files, *revision).await?;
+    }
+    Ok(())
+}
+
+/// Adds the completed rows beside those that they replace, and records them.
+async fn add_completed(shared: &Arc<Shared>, work: &mut Completions) -> Result<(), EngineError> {
+    let read: Vec<(u64, u64)> = work.files.iter().map(|f| (f.id, f.revision)).collect();
+    let journal = Arc::clone(shared);
+    let (places, revision) = blocking(move || {
+        // A file that was committed anew meanwhile, or forgotten, is not what was completed.
+        let there = journal.journal.still_at(&read)?;
+        let mut places = HashMap::new();
+        for id in there {
+            if let Some(place) = journal.journal.place_of(id)? {
+                places.insert(id, place);
+            }
+        }
+        Ok((places, journal.journal.next_revision()?))
+    })
+    .await?;
+    work.files.retain(|file| places.contains_key(&file.id));
+    let mut rows: Vec<Row> = Vec::new();
+    let mut completions = Vec::with_capacity(work.files.len());
+    for file in &work.files {
+        let (path, folder) = &places[&file.id];
+        rows.extend(file.rows.iter().cloned().map(|row| Row {
+            revision,
+            path: path.to_string_lossy().into_owned(),
+            folder: folder.to_string_lossy().into_owned(),
+            ..row
+        }));
+        completions.push(Completion {
+            id: file.id,
+            from: file.revision,
+            revision,
+            generation: file.generation.clone(),
+            placed: path.clone(),
+        });
+    }
+    forget_dropped(&mut rows, &shared.store.spaces());
+    work.failed = Some(revision);
+    shared.store.commit(rows, &[], revision).await?;
+    let journal = Arc::clone(shared);
+    blocking(move || Ok(journal.journal.complete(&completions)?)).await?;
+    work.failed = None;
+    let done = std::mem::take(&mut work.files);
+    work.replaced = Some((done.into_iter().map(|f| f.id).collect(), revision));
+    Ok(())
 }
 
 fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {

@@ -1,8 +1,10 @@
-//! The passage model on a thread of its own.
+//! A model on a thread of its own.
 //!
 //! What it promises:
-//! - A question waits for at most one batch of background work: questions go first, then
-//!   small files, then bulk, and bulk is done in batches of [`BULK_BATCH`].
+//! - A question waits for at most one batch of other work: questions go first, then small
+//!   files, then bulk, and last what completes rows in the background. Bulk is done in batches
+//!   of [`BULK_BATCH`]; background work in batches of some [`BACKGROUND_BATCH_MS`] ms, and not
+//!   while any model has a question to answer.
 //! - The model is loaded when it is first needed and unloaded when nothing asked for it for a
 //!   while; a thread with nothing to do sleeps.
 //! - A model that cannot be opened is an answer, not an end: words go on without it, and the
@@ -10,49 +12,139 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hippo_config::Manifest;
+use hippo_config::{Manifest, Role};
 use hippo_extractors::infer::{PassageModel, Runtime};
 use tokio::sync::oneshot;
 
 use crate::query::text::is_wide;
 
-/// Passages per batch of bulk work: about half a second on a laptop's core, the longest that
-/// a question waits.
+/// Texts per batch of bulk work: about half a second on a laptop's core, the longest that a
+/// question waits.
 const BULK_BATCH: usize = 16;
 
-/// Files of up to this many passages go before bulk.
+/// A batch of background work takes about so long: a question that comes in the middle of one
+/// has its usual time doubled at most.
+const BACKGROUND_BATCH_MS: u64 = 20;
+
+/// How often background work looks whether the questions are answered, and for how long it
+/// gives way: who asks without a pause does not hold up a change of models for ever.
+const GIVE_WAY: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(200));
+
+/// Files of up to this many texts go before bulk.
 const SMALL_FILE: usize = 32;
 
 /// A text of fewer than one wide letter (Han, kana, Hangul) in this many counts as spaced.
 const MOSTLY_SPACED: usize = 10;
 
 /// A model that failed to open is tried again after this long.
-const REOPEN_AFTER: Duration = Duration::from_mins(1);
+pub(super) const REOPEN_AFTER: Duration = Duration::from_mins(1);
+
+/// What the model's speed is told from is halved when it is of this many seconds of work: the
+/// figure follows what the machine does now.
+const SPEED_MEMORY_S: f64 = 20.0;
+
+/// Questions being answered, over all models.
+#[derive(Clone, Default)]
+pub(super) struct Questions(Arc<AtomicUsize>);
+
+impl Questions {
+    /// One more, until the guard is dropped.
+    pub(super) fn one_more(&self) -> QuestionGuard {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        QuestionGuard(self.clone())
+    }
+
+    fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A question is being answered while this lives.
+pub(super) struct QuestionGuard(Questions);
+
+impl Drop for QuestionGuard {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whose turn it is, first things first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Question,
+    Small,
+    Bulk,
+    Background,
+}
 
 type Reply = oneshot::Sender<Result<Vec<Vec<f32>>, String>>;
 
 struct Request {
+    lane: Lane,
     texts: Vec<String>,
     done: Vec<Vec<f32>>,
-    is_query: bool,
     reply: Reply,
 }
 
 #[derive(Default)]
 struct Queues {
-    queries: VecDeque<Request>,
-    small: VecDeque<Request>,
-    bulk: VecDeque<Request>,
+    lanes: [VecDeque<Request>; 4],
     closed: bool,
+}
+
+impl Queues {
+    fn pop(&mut self, up_to: Lane) -> Option<Request> {
+        let lanes = self.lanes.iter_mut().take(up_to as usize + 1);
+        lanes.into_iter().find_map(VecDeque::pop_front)
+    }
 }
 
 struct Shared {
     queues: Mutex<Queues>,
     ready: Condvar,
-    failure: Mutex<Option<String>>,
+    facts: Mutex<Facts>,
+    questions: Questions,
+}
+
+/// What is known of a model at work.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    /// Why it could not be opened, if it could not.
+    pub(super) failure: Option<String>,
+    /// What runs it; `None` before it was first loaded.
+    pub(super) provider: Option<&'static str>,
+    /// Whether it is in memory now.
+    pub(super) loaded: bool,
+    /// How much the process grew when it was loaded.
+    pub(super) memory_bytes: Option<u64>,
+    texts: f64,
+    seconds: f64,
+}
+
+impl Facts {
+    /// Texts that it makes vectors of in a second, by the latest that it did.
+    pub(super) fn texts_per_second(&self) -> Option<f64> {
+        (self.texts > 0.0 && self.seconds > 0.0).then(|| self.texts / self.seconds)
+    }
+
+    fn note(&mut self, texts: usize, took: Duration) {
+        if self.seconds > SPEED_MEMORY_S {
+            self.texts /= 2.0;
+            self.seconds /= 2.0;
+        }
+        self.texts += texts as f64;
+        self.seconds += took.as_secs_f64();
+    }
+
+    /// Texts in a batch of background work.
+    fn background_batch(&self) -> usize {
+        let texts = self.texts_per_second().unwrap_or(0.0) * BACKGROUND_BATCH_MS as f64 / 1_000.0;
+        (texts as usize).clamp(1, BULK_BATCH)
+    }
 }
 
 /// Where the model lies and how to open it.
@@ -69,43 +161,44 @@ pub(super) struct ModelSource {
     pub(super) unload_after: Duration,
 }
 
-/// A handle on the model's thread.
+/// A handle on the model's thread, which ends with the last of them.
 #[derive(Clone)]
 pub(super) struct Embedder {
-    id: String,
-    dim: usize,
-    languages: Vec<String>,
-    shared: Arc<Shared>,
+    languages: Arc<Vec<String>>,
+    /// Closes the queue when the last handle is dropped.
+    closing: Arc<Closing>,
+}
+
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        lock(&self.0.queues).closed = true;
+        self.0.ready.notify_one();
+    }
 }
 
 impl Embedder {
     /// Starts the thread. Nothing is loaded yet.
-    pub(super) fn start(source: ModelSource) -> std::io::Result<Embedder> {
+    pub(super) fn start(source: ModelSource, questions: &Questions) -> std::io::Result<Embedder> {
         let shared = Arc::new(Shared {
             queues: Mutex::default(),
             ready: Condvar::new(),
-            failure: Mutex::new(None),
+            facts: Mutex::default(),
+            questions: questions.clone(),
         });
         let embedder = Embedder {
-            id: source.manifest.id(),
-            dim: source.manifest.dim,
-            languages: source.manifest.languages.clone(),
-            shared: Arc::clone(&shared),
+            languages: Arc::new(source.manifest.languages.clone()),
+            closing: Arc::new(Closing(Arc::clone(&shared))),
         };
         std::thread::Builder::new()
-            .name("passage".into())
+            .name(source.manifest.role.as_str().into())
             .spawn(move || run(&shared, &source))?;
         Ok(embedder)
     }
 
-    /// The space's name: the model and all that changes its vectors.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Numbers in one vector.
-    pub(super) fn dim(&self) -> usize {
-        self.dim
+    fn shared(&self) -> &Shared {
+        &self.closing.0
     }
 
     /// Whether the model was trained for what this is written in. A vector of a text that is
@@ -124,55 +217,53 @@ impl Embedder {
         &self.languages
     }
 
-    /// Why the model could not be opened, if it could not.
-    pub(super) fn failure(&self) -> Option<String> {
-        lock(&self.shared.failure).clone()
+    /// What is known of it now.
+    pub(super) fn facts(&self) -> Facts {
+        lock(&self.shared().facts).clone()
     }
 
     /// The vector of a question.
-    pub(super) async fn query(&self, text: String) -> Result<Vec<f32>, String> {
-        let mut vectors = self.ask(vec![text], true).await?;
+    pub(super) async fn question(&self, text: String) -> Result<Vec<f32>, String> {
+        let mut vectors = self.ask(vec![text], Lane::Question).await?;
         vectors
             .pop()
             .ok_or_else(|| "the model gave no vector".to_owned())
     }
 
-    /// The vectors of a file's passages, in order.
-    pub(super) async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
+    /// The vectors of a fresh file's texts, in order.
+    pub(super) async fn texts(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
+        let lane = if texts.len() <= SMALL_FILE {
+            Lane::Small
+        } else {
+            Lane::Bulk
+        };
+        self.ask(texts, lane).await
+    }
+
+    /// The vectors of texts that nobody waits for, in order.
+    pub(super) async fn texts_in_background(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>, String> {
+        self.ask(texts, Lane::Background).await
+    }
+
+    async fn ask(&self, texts: Vec<String>, lane: Lane) -> Result<Vec<Vec<f32>>, String> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(texts, false).await
-    }
-
-    async fn ask(&self, texts: Vec<String>, is_query: bool) -> Result<Vec<Vec<f32>>, String> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
+            lane,
             done: Vec::with_capacity(texts.len()),
             texts,
-            is_query,
             reply,
         };
-        {
-            let mut queues = lock(&self.shared.queues);
-            if is_query {
-                queues.queries.push_back(request);
-            } else if request.texts.len() <= SMALL_FILE {
-                queues.small.push_back(request);
-            } else {
-                queues.bulk.push_back(request);
-            }
-        }
-        self.shared.ready.notify_one();
+        lock(&self.shared().queues).lanes[lane as usize].push_back(request);
+        self.shared().ready.notify_one();
         answer
             .await
             .map_err(|_| "the model's thread has ended".to_owned())?
-    }
-
-    /// Ends the thread after its current batch.
-    pub(super) fn close(&self) {
-        lock(&self.shared.queues).closed = true;
-        self.shared.ready.notify_one();
     }
 }
 
@@ -189,17 +280,15 @@ enum Next {
 
 fn run(shared: &Shared, source: &ModelSource) {
     // A question waits for this thread, so it keeps its normal priority.
-    let mut model: Option<PassageModel> = None;
-    let mut failed_at: Option<std::time::Instant> = None;
+    let mut model: Option<Model> = None;
+    let mut failed_at: Option<Instant> = None;
     loop {
         match next(shared, model.is_some().then_some(source.unload_after)) {
             Next::End => return,
             Next::Unload => {
-                tracing::info!(
-                    model = source.manifest.name,
-                    "unloaded the idle passage model"
-                );
+                tracing::info!(model = source.manifest.name, "unloaded the idle model");
                 model = None;
+                lock(&shared.facts).loaded = false;
             }
             Next::Work(request) => {
                 if request.reply.is_closed() {
@@ -207,23 +296,13 @@ fn run(shared: &Shared, source: &ModelSource) {
                 }
                 let may_try = failed_at.is_none_or(|at| at.elapsed() >= REOPEN_AFTER);
                 if model.is_none() && may_try {
-                    match open(source) {
-                        Ok(opened) => {
-                            model = Some(opened);
-                            failed_at = None;
-                            *lock(&shared.failure) = None;
-                        }
-                        Err(reason) => {
-                            tracing::warn!(model = source.manifest.name, reason, "passage model");
-                            failed_at = Some(std::time::Instant::now());
-                            *lock(&shared.failure) = Some(reason);
-                        }
-                    }
+                    model = load(shared, source);
+                    failed_at = model.is_none().then(Instant::now);
                 }
                 if let Some(model) = &mut model {
                     step(shared, model, request);
                 } else {
-                    let reason = lock(&shared.failure).clone().unwrap_or_default();
+                    let reason = lock(&shared.facts).failure.clone().unwrap_or_default();
                     let _ = request.reply.send(Err(reason));
                 }
             }
@@ -233,75 +312,202 @@ fn run(shared: &Shared, source: &ModelSource) {
 
 fn next(shared: &Shared, unload_after: Option<Duration>) -> Next {
     let mut queues = lock(&shared.queues);
+    let mut gave_way = Duration::ZERO;
     loop {
         if queues.closed {
             return Next::End;
         }
-        let found = queues
-            .queries
-            .pop_front()
-            .or_else(|| queues.small.pop_front());
-        if let Some(request) = found.or_else(|| queues.bulk.pop_front()) {
+        if let Some(request) = queues.pop(Lane::Bulk) {
             return Next::Work(request);
         }
-        queues = match unload_after {
+        let background = !queues.lanes[Lane::Background as usize].is_empty();
+        let give_way = shared.questions.any() && gave_way < GIVE_WAY.1;
+        if background && !give_way {
+            return queues.pop(Lane::Background).map_or(Next::End, Next::Work);
+        }
+        let wait = if background {
+            Some(GIVE_WAY.0)
+        } else {
+            unload_after
+        };
+        queues = match wait {
             None => shared
                 .ready
                 .wait(queues)
                 .unwrap_or_else(PoisonError::into_inner),
-            Some(after) => {
+            Some(wait) => {
                 let (queues, waited) = shared
                     .ready
-                    .wait_timeout(queues, after)
+                    .wait_timeout(queues, wait)
                     .unwrap_or_else(PoisonError::into_inner);
-                if waited.timed_out() {
+                if waited.timed_out() && !background {
                     return Next::Unload;
                 }
+                gave_way += wait;
                 queues
             }
         };
     }
 }
 
-fn open(source: &ModelSource) -> Result<PassageModel, String> {
+fn load(shared: &Shared, source: &ModelSource) -> Option<Model> {
+    let before = super::status::rss_bytes();
+    let opened = open(source);
+    let mut facts = lock(&shared.facts);
+    match opened {
+        Ok((model, provider)) => {
+            facts.failure = None;
+            facts.provider = Some(provider);
+            facts.loaded = true;
+            // On Linux alone the system tells; 0 and 0 elsewhere.
+            let grown = super::status::rss_bytes().saturating_sub(before);
+            facts.memory_bytes = (before > 0).then_some(grown);
+            Some(model)
+        }
+        Err(reason) => {
+            tracing::warn!(model = source.manifest.name, reason, "a model did not open");
+            facts.failure = Some(reason);
+            None
+        }
+    }
+}
+
+fn open(source: &ModelSource) -> Result<(Model, &'static str), String> {
     let library = source.runtime.as_deref().ok_or(
         "ONNX Runtime (libonnxruntime) was not found: `hippo doctor` says where it is looked for",
     )?;
     let runtime = Runtime::open(library).map_err(|e| e.to_string())?;
-    PassageModel::open(&runtime, &source.dir, &source.manifest, source.threads)
-        .map_err(|e| e.to_string())
+    let model = Model::open(&runtime, source)?;
+    Ok((model, runtime.provider()))
+}
+
+/// A loaded model of either role.
+enum Model {
+    Passage(PassageModel),
+}
+
+impl Model {
+    fn open(runtime: &Runtime, source: &ModelSource) -> Result<Model, String> {
+        let (dir, manifest) = (&source.dir, &source.manifest);
+        match manifest.role {
+            Role::Passage => PassageModel::open(runtime, dir, manifest, source.threads)
+                .map(Model::Passage)
+                .map_err(|e| e.to_string()),
+            other => Err(format!(
+                "{} is a model of the role {}, which makes no vectors here",
+                manifest.name,
+                other.as_str()
+            )),
+        }
+    }
+
+    fn question(&mut self, text: &str) -> Result<Vec<f32>, String> {
+        let Model::Passage(model) = self;
+        model.embed_query(text).map_err(|e| e.to_string())
+    }
+
+    fn texts(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        let Model::Passage(model) = self;
+        model.embed_passages(texts).map_err(|e| e.to_string())
+    }
 }
 
 /// Does one batch of a request; what is left of it goes back to the head of its queue.
-fn step(shared: &Shared, model: &mut PassageModel, mut request: Request) {
-    if request.is_query {
-        let vector = model
-            .embed_query(&request.texts[0])
-            .map_err(|e| e.to_string());
+fn step(shared: &Shared, model: &mut Model, mut request: Request) {
+    if request.lane == Lane::Question {
+        let vector = model.question(&request.texts[0]);
         let _ = request.reply.send(vector.map(|v| vec![v]));
         return;
     }
+    let size = if request.lane == Lane::Background {
+        lock(&shared.facts).background_batch()
+    } else {
+        BULK_BATCH
+    };
     let from = request.done.len();
-    let to = (from + BULK_BATCH).min(request.texts.len());
+    let to = (from + size).min(request.texts.len());
     let batch: Vec<&str> = request.texts[from..to].iter().map(String::as_str).collect();
-    match model.embed_passages(&batch) {
+    let started = Instant::now();
+    match model.texts(&batch) {
         Err(error) => {
-            let _ = request.reply.send(Err(error.to_string()));
+            let _ = request.reply.send(Err(error));
         }
         Ok(vectors) => {
+            lock(&shared.facts).note(batch.len(), started.elapsed());
             request.done.extend(vectors);
             if request.done.len() == request.texts.len() {
                 let _ = request.reply.send(Ok(request.done));
             } else {
-                let small = request.texts.len() <= SMALL_FILE;
-                let mut queues = lock(&shared.queues);
-                let queue = if small {
-                    &mut queues.small
-                } else {
-                    &mut queues.bulk
-                };
-                queue.push_front(request);
+                let lane = request.lane as usize;
+                lock(&shared.queues).lanes[lane].push_front(request);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(lane: Lane) -> Request {
+        Request {
+            lane,
+            texts: vec![format!("{lane:?}")],
+            done: Vec::new(),
+            reply: oneshot::channel().0,
+        }
+    }
+
+    #[test]
+    fn questions_go_first_and_background_last() {
+        let mut queues = Queues::default();
+        let mixed = [Lane::Background, Lane::Bulk, Lane::Question, Lane::Small];
+        for lane in mixed {
+            queues.lanes[lane as usize].push_back(request(lane));
+        }
+        let order: Vec<Lane> = std::iter::from_fn(|| queues.pop(Lane::Bulk))
+            .map(|request| request.lane)
+            .collect();
+        assert_eq!(order, [Lane::Question, Lane::Small, Lane::Bulk]);
+        assert!(queues.pop(Lane::Background).is_some());
+    }
+
+    #[test]
+    fn background_work_gives_way_to_questions_but_not_for_ever() {
+        let shared = Shared {
+            queues: Mutex::default(),
+            ready: Condvar::new(),
+            facts: Mutex::default(),
+            questions: Questions::default(),
+        };
+        let put = || {
+            let lane = Lane::Background;
+            lock(&shared.queues).lanes[lane as usize].push_back(request(lane));
+        };
+        put();
+        let asking = shared.questions.one_more();
+        let started = Instant::now();
+        assert!(matches!(next(&shared, None), Next::Work(_)));
+        assert!(started.elapsed() >= GIVE_WAY.1);
+        drop(asking);
+        put();
+        assert!(matches!(next(&shared, None), Next::Work(_)));
+        assert!(!shared.questions.any());
+    }
+
+    #[test]
+    fn batches_of_background_work_take_their_time_and_no_more() {
+        let mut facts = Facts::default();
+        assert_eq!(facts.background_batch(), 1, "nothing is known yet");
+        facts.note(10, Duration::from_secs(1));
+        assert_eq!(facts.background_batch(), 1);
+        for _ in 0..1_000 {
+            facts.note(400, Duration::from_secs(1));
+        }
+        assert_eq!(facts.background_batch(), 8, "it follows what it measures");
+        for _ in 0..1_000 {
+            facts.note(100_000, Duration::from_secs(1));
+        }
+        assert_eq!(facts.background_batch(), BULK_BATCH);
     }
 }

@@ -6,13 +6,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use hippo_config::{FolderSettings, Settings, edit};
-use hippo_index::Store;
+use hippo_index::{Embedding, SpaceRole, Store};
 use tokio::sync::{broadcast, oneshot};
 
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::status;
+use super::{model_status, models, status};
 use crate::journal::{Live, now_ms};
 use crate::service::wire;
 use crate::watch::Watched;
@@ -53,17 +53,72 @@ impl Handle {
         blocking(move || Ok(shared.journal.live(&files)?)).await
     }
 
-    /// The question's vector in the passage space; `None` when no model is configured.
-    pub async fn embed_query(&self, text: &str) -> Option<Result<Vec<f32>, String>> {
-        match (&self.shared.embedder, &self.shared.model_problem) {
-            (Some(embedder), _) if !embedder.knows(text) => Some(Err(format!(
-                "the passage model knows only {}",
-                embedder.languages().join(", ")
-            ))),
-            (Some(embedder), _) => Some(embedder.query(text.to_owned()).await),
-            (None, Some(problem)) => Some(Err(problem.clone())),
-            (None, None) => None,
-        }
+    /// The question's vector in the space of this role that answers now, with that space's
+    /// name; `None` when no model is wanted.
+    pub async fn embed_question(
+        &self,
+        role: SpaceRole,
+        text: &str,
+    ) -> Option<Result<Embedding, String>> {
+        models::question(&self.shared.models, role, text).await
+    }
+
+    /// A question is being answered until the guard is dropped: what completes rows in the
+    /// background gives way.
+    #[must_use]
+    pub fn asking(&self) -> impl Send + use<> {
+        self.shared.models.questions.one_more()
+    }
+
+    /// Makes this model (`None`: none) the one of its role, and writes it into the settings
+    /// file. A model that does not open is refused, and nothing changes.
+    ///
+    /// Where another answers, the new one's vectors are made in the background, and it takes
+    /// over when they are whole; one that answered before takes over at once.
+    pub async fn use_model(
+        &self,
+        role: SpaceRole,
+        name: Option<&str>,
+    ) -> Result<wire::ModelStatus, EngineError> {
+        let shared = &self.shared;
+        let _alone = shared.models.changing.lock().await;
+        let settings = self.settings();
+        let tried = match name {
+            None => None,
+            Some(name) => {
+                let tried = shared
+                    .models
+                    .try_out(&shared.paths, &settings, role, name)
+                    .await;
+                Some(tried.map_err(|reason| {
+                    let what = format!("{name} cannot be used: {reason}; nothing has changed");
+                    EngineError::Refused(what)
+                })?)
+            }
+        };
+        models::write_setting(&shared.paths, role, name)?;
+        let changing = Arc::clone(shared);
+        blocking(move || {
+            let (paths, journal) = (&changing.paths, &changing.journal);
+            changing
+                .models
+                .choose(paths, &settings, journal, role, tried.as_ref())
+        })
+        .await?;
+        self.reload().await?;
+        model_status::model(shared, role).await
+    }
+
+    /// Drops the vectors that are kept of the model that a role had before.
+    pub async fn forget_model(&self, role: SpaceRole) -> Result<wire::ModelStatus, EngineError> {
+        let _alone = self.shared.models.changing.lock().await;
+        let (shared, settings) = (Arc::clone(&self.shared), self.settings());
+        blocking(move || {
+            let (paths, journal) = (&shared.paths, &shared.journal);
+            shared.models.forget_kept(paths, &settings, journal, role)
+        })
+        .await?;
+        model_status::model(&self.shared, role).await
     }
 
     /// How fresh an answer is.

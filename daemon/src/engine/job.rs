@@ -18,9 +18,9 @@ use hippo_extractors::{
 };
 use hippo_index::{Row, segment_id};
 
-use super::EngineError;
 use super::shared::{ReadingGuard, Shared, blocking};
-use crate::journal::{Claim, Donor, Verdict};
+use super::{EngineError, generations};
+use crate::journal::{Claim, Donor, Generation, Verdict};
 use crate::scan::DiskFact;
 use crate::worker::Outcome;
 
@@ -54,7 +54,7 @@ pub(super) struct OutcomeOf {
     pub(super) class: &'static str,
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<(String, String)>,
-    pub(super) generation: String,
+    pub(super) generation: Generation,
     pub(super) kind: String,
     pub(super) title: Option<String>,
     pub(super) author: Option<String>,
@@ -96,12 +96,12 @@ async fn try_read(
                 stage: "open".into(),
                 reason,
             };
-            return Ok(refused(shared, disk, None, class, refusal));
+            return Ok(refused(disk, None, class, refusal));
         }
     };
     let limits = shared.settings().limits.clone();
     if let Some(refusal) = refuse_unread(name, disk.size, &limits) {
-        return Ok(refused(shared, disk, None, class, refusal));
+        return Ok(refused(disk, None, class, refusal));
     }
 
     shared.note(claim.id, &claim.path, "hashing", 0, disk.size);
@@ -114,7 +114,7 @@ async fn try_read(
                 stage: "read".into(),
                 reason,
             };
-            return Ok(refused(shared, disk, None, class, refusal));
+            return Ok(refused(disk, None, class, refusal));
         }
     };
 
@@ -218,7 +218,8 @@ pub(super) fn extractor_name() -> String {
     format!("x{EXTRACTOR_VERSION}")
 }
 
-/// These bytes were read before: the outcome is the same, vectors are added where they lack.
+/// These bytes were read before: the outcome is the same, and so are the vectors that there
+/// are.
 async fn take_over(
     shared: &Arc<Shared>,
     claim: &Claim,
@@ -227,8 +228,7 @@ async fn take_over(
     class: &'static str,
     donor: Donor,
 ) -> Result<Reading, EngineError> {
-    let complete = donor.generation == shared.generation || donor.revision == 0;
-    if donor.id == claim.id && complete {
+    if donor.id == claim.id {
         return Ok(Reading::Unchanged(disk));
     }
     let mut rows = match donor.revision {
@@ -238,9 +238,8 @@ async fn take_over(
     for row in &mut rows {
         place(row, claim, &disk);
         row.title.clone_from(&donor.title);
-        row.generation.clone_from(&shared.generation);
     }
-    let generation = embed(shared, claim, &mut rows).await;
+    let generation = embed(shared, claim, &mut rows, donor.generation).await;
     Ok(Reading::Outcome(Box::new(OutcomeOf {
         disk,
         content: Some(content),
@@ -289,7 +288,7 @@ async fn extract(
         },
         Outcome::Unavailable { reason } => return Ok(Reading::Later(reason)),
     };
-    Ok(refused(shared, disk, Some(content), class, refusal))
+    Ok(refused(disk, Some(content), class, refusal))
 }
 
 async fn done(
@@ -303,9 +302,10 @@ async fn done(
 ) -> Reading {
     let mut rows: Vec<Row> = segments
         .into_iter()
-        .map(|segment| row_of(shared, claim, &disk, &content, &metadata, segment))
+        .map(|segment| row_of(claim, &disk, &content, &metadata, segment))
         .collect();
-    let generation = embed(shared, claim, &mut rows).await;
+    let read = Generation::new(&extractor_name(), []);
+    let generation = embed(shared, claim, &mut rows, read).await;
     Reading::Outcome(Box::new(OutcomeOf {
         disk,
         content: Some(content),
@@ -325,7 +325,6 @@ async fn done(
 }
 
 fn row_of(
-    shared: &Shared,
     claim: &Claim,
     disk: &DiskFact,
     content: &[u8; 32],
@@ -349,8 +348,8 @@ fn row_of(
         t1_ms: segment.t1_ms,
         source: segment.source.as_str().to_owned(),
         text: segment.text,
-        passage: None,
-        generation: shared.generation.clone(),
+        vectors: Vec::new(),
+        generation: String::new(),
     };
     place(&mut row, claim, disk);
     row
@@ -364,41 +363,41 @@ fn place(row: &mut Row, claim: &Claim, disk: &DiskFact) {
     row.mtime_ms = disk.mtime_ns / 1_000_000;
 }
 
-/// Adds the passage vectors that lack, and returns the generation that the rows then have:
-/// without the model they are whole for the words leg, and are completed when it is there.
-async fn embed(shared: &Arc<Shared>, claim: &Claim, rows: &mut [Row]) -> String {
-    let Some(embedder) = &shared.embedder else {
-        return shared.generation.clone();
-    };
-    // Vectors of another generation may be of another space.
-    let lacking: Vec<usize> = rows
-        .iter()
-        .enumerate()
-        .filter(|(_, row)| !row.text.trim().is_empty() && embedder.knows(&row.text))
-        .map(|(index, _)| index)
-        .collect();
-    shared.note(claim.id, &claim.path, "embedding", 0, lacking.len() as u64);
-    let texts = lacking
-        .iter()
-        .map(|&index| rows[index].text.clone())
-        .collect();
-    match embedder.passages(texts).await {
-        Ok(vectors) => {
-            for (index, vector) in lacking.into_iter().zip(vectors) {
-                rows[index].passage = Some(vector);
-            }
-            shared.generation.clone()
+/// Adds the vectors that lack, and returns by what the rows are made then. A model that does
+/// not open leaves them whole for the words leg; they are completed when it is there.
+async fn embed(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    rows: &mut [Row],
+    mut made: Generation,
+) -> Generation {
+    let lineup = shared.models.lineup();
+    generations::forget_strangers(&lineup, rows, &mut made);
+    for space in generations::to_fill(&lineup, &shared.store) {
+        let Ok(embedder) = &space.embedder else {
+            continue;
+        };
+        if made.spaces.contains(&space.id) || generations::needs_pictures(space, rows) {
+            continue;
         }
-        Err(reason) => {
-            tracing::debug!(path = %claim.path.display(), reason, "committed without vectors");
-            let generation = format!("{}+", extractor_name());
-            for row in rows {
-                row.passage = None;
-                row.generation.clone_from(&generation);
+        let (at, texts): (Vec<_>, Vec<_>) = space
+            .texts_of(rows)
+            .map(|(at, text)| (at, text.to_owned()))
+            .unzip();
+        shared.note(claim.id, &claim.path, "embedding", 0, texts.len() as u64);
+        match embedder.texts(texts).await {
+            Ok(vectors) => {
+                space.give(rows, at, vectors);
+                made.spaces.insert(space.id);
             }
-            generation
+            Err(reason) => {
+                let space = &space.space.name;
+                tracing::debug!(path = %claim.path.display(), space, reason, "without vectors");
+            }
         }
     }
+    generations::sign(&lineup, rows, &made);
+    made
 }
 
 fn failed() -> hippo_extractors::Verdict {
@@ -406,7 +405,6 @@ fn failed() -> hippo_extractors::Verdict {
 }
 
 fn refused(
-    shared: &Shared,
     disk: DiskFact,
     content: Option<[u8; 32]>,
     class: &'static str,
@@ -421,7 +419,7 @@ fn refused(
             hippo_extractors::Verdict::Skipped => Verdict::Skipped,
         },
         refusal: Some((refusal.stage, refusal.reason)),
-        generation: shared.generation.clone(),
+        generation: Generation::new(&extractor_name(), []),
         kind: class_kind(class).to_owned(),
         title: None,
         author: None,

@@ -1,9 +1,9 @@
 //! The engine: what turns a dirty path into rows, and keeps the table in step with the disk.
 //!
 //! [`start`] opens everything in the order in which it may be needed, mends what a crash left
-//! behind ([`recover`]), and sets three tasks going: the loop that decides ([`driver`]), the
-//! only writer ([`commit`]) and the care of the table ([`upkeep`]). [`Handle`] is what the
-//! service sees of it.
+//! behind ([`recover`]), and sets four tasks going: the loop that decides ([`driver`]), the
+//! only writer ([`commit`]), the care of the table ([`upkeep`]) and the completion of rows when
+//! models change ([`generations`]). [`Handle`] is what the service sees of it.
 //!
 //! Invariants:
 //! - Work is in the journal before it begins and leaves it after the table is durable.
@@ -14,10 +14,14 @@ mod commit;
 mod cookies;
 mod driver;
 mod embedder;
+mod generations;
 mod handle;
 mod job;
+mod model_status;
+mod models;
 mod recover;
 mod shared;
+mod slots;
 mod status;
 mod survey;
 mod upkeep;
@@ -26,8 +30,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippo_config::{Manifest, Paths, Settings};
-use hippo_index::{IndexError, Options, Space, Store};
+use hippo_config::{Paths, Settings};
+use hippo_index::{IndexError, Options, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -38,8 +42,8 @@ use crate::worker::{Pool, PoolConfig};
 
 pub use crate::journal::Live as LiveFile;
 use driver::Event;
-use embedder::{Embedder, ModelSource};
 pub use handle::Handle;
+use models::Models;
 use shared::{Parts, Shared};
 
 /// Events waiting for the loop. Only the engine's own tasks send them, a handful each.
@@ -95,6 +99,7 @@ pub struct Engine {
     driver: JoinHandle<()>,
     writer: JoinHandle<()>,
     upkeep: JoinHandle<()>,
+    generations: JoinHandle<()>,
 }
 
 /// Starts the engine. Must be called within the runtime that is to carry it.
@@ -102,22 +107,20 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     for dir in [&paths.data_dir, &paths.run_dir] {
         private_dir(dir)?;
     }
-    let (embedder, model_problem) = open_model(&paths, &settings);
+    let journal_path = paths.journal();
+    let journal = shared::blocking(move || Ok(Journal::open(&journal_path)?)).await?;
+    let models = Models::open(&paths, &settings, &journal)?;
+    let lineup = models.lineup();
+    let usable = lineup.wanted().filter(|space| space.embedder.is_ok());
     let options = Options {
         uri: settings.index.uri.clone(),
-        passage: embedder.as_ref().map(|e| Space {
-            name: e.id().to_owned(),
-            dim: e.dim(),
-        }),
+        spaces: usable.map(|space| space.space.clone()).collect(),
         vector_index_rows: settings.index.vector_index_rows,
         cache_mib: settings.index.cache_mib,
     };
-    let journal_path = paths.journal();
-    let journal = shared::blocking(move || Ok(Journal::open(&journal_path)?)).await?;
     let (store, opened) = Store::open(&paths.table_dir(), options).await?;
-    let space = embedder.as_ref().map_or("", Embedder::id);
-    let generation = format!("{}+{space}", job::extractor_name());
-    recover::recover(&journal, &store, &opened, &generation).await?;
+    recover::recover(&journal, &store, &opened, &job::extractor_name()).await?;
+    models.reread(&paths, &settings, &journal)?;
 
     let (hint_sender, hints) = mpsc::channel(settings.watch.hint_capacity);
     let (event_sender, events) = mpsc::channel(EVENT_CAPACITY);
@@ -135,9 +138,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         store,
         pool,
         watcher,
-        embedder,
-        model_problem,
-        generation,
+        models,
         driver: event_sender,
     }));
     let handle = Handle::new(Arc::clone(&shared));
@@ -148,8 +149,9 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         Arc::clone(&shared),
         events,
         hints,
-        commit_sender,
+        commit_sender.clone(),
     ));
+    let generations = tokio::spawn(generations::run(Arc::clone(&shared), commit_sender));
     let writer = tokio::spawn(commit::run(Arc::clone(&shared), commits));
     let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared)));
     handle.watch_cookies();
@@ -161,6 +163,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         driver,
         writer,
         upkeep,
+        generations,
     })
 }
 
@@ -179,58 +182,17 @@ impl Engine {
         let finished = async {
             let _ = self.driver.await;
             let _ = self.upkeep.await;
-            // The driver held the writer's channel: it ends after what it holds.
+            let _ = self.generations.await;
+            // They held the writer's channel: it ends after what it holds.
             let _ = self.writer.await;
         };
         let clean = tokio::time::timeout(SHUTDOWN_GRACE, finished).await.is_ok();
-        if let Some(embedder) = &shared.embedder {
-            embedder.close();
-        }
         shared.pool.shutdown().await;
         let clean = clean && shared::lock(&shared.paused).is_none();
         if clean && let Err(error) = shared.journal.set_number(recover::CLEAN, 1) {
             tracing::error!(%error, "the clean end could not be recorded");
         }
         tracing::info!(clean, "stopped");
-    }
-}
-
-/// Finds the configured passage model. Nothing is loaded; a missing one is said, not fatal.
-fn open_model(paths: &Paths, settings: &Settings) -> (Option<Embedder>, Option<String>) {
-    let Some(name) = &settings.models.passage else {
-        return (None, None);
-    };
-    let Some(dir) = paths.find_model(name) else {
-        let looked: Vec<_> = paths
-            .models_dirs()
-            .iter()
-            .map(|dir| dir.display().to_string())
-            .collect();
-        let reason = format!("{name} is in none of {}", looked.join(", "));
-        return (None, Some(reason));
-    };
-    let manifest = match Manifest::load(&dir) {
-        Ok(manifest) => manifest,
-        Err(error) => return (None, Some(error.to_string())),
-    };
-    let source = ModelSource {
-        runtime: paths.find_library("onnxruntime"),
-        dir,
-        manifest,
-        threads: threads(settings.models.threads),
-        unload_after: Duration::from_secs(settings.models.unload_after_minutes * 60),
-    };
-    match Embedder::start(source) {
-        Ok(embedder) => (Some(embedder), None),
-        Err(error) => (None, Some(format!("no thread for the model: {error}"))),
-    }
-}
-
-/// 0 means one for each core.
-fn threads(configured: usize) -> usize {
-    match configured {
-        0 => std::thread::available_parallelism().map_or(1, Into::into),
-        n => n,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn recover(
     journal: &Journal,
     store: &Store,
     opened: &OpenReport,
-    generation: &str,
+    extractor: &str,
 ) -> Result<(), EngineError> {
     let clean = journal.number(CLEAN)? == Some(1);
     journal.set_number(CLEAN, 0)?;
@@ -55,13 +55,29 @@ pub(super) async fn recover(
             "recovered from an unclean end"
         );
     }
-    let other = journal.requeue_other_generations(generation, now_ms())?;
+    renew_lost_spaces(journal, opened)?;
+    let other = journal.requeue_other_extractors(extractor, now_ms())?;
     if other > 0 {
         tracing::info!(
             files = other,
-            generation,
-            "files of another generation are brought up to date"
+            extractor,
+            "files of another extractor are read again"
         );
+    }
+    Ok(())
+}
+
+/// A space whose column had to be made anew is empty, whatever files are said to have been
+/// through it.
+fn renew_lost_spaces(journal: &Journal, opened: &OpenReport) -> Result<(), EngineError> {
+    for space in journal.spaces()? {
+        if opened.spaces_added.contains(&space.name) && journal.is_used(space.id)? {
+            tracing::error!(
+                space = space.name,
+                "the table had lost a generation of vectors; they are made again"
+            );
+            journal.renew_space(space.id)?;
+        }
     }
     Ok(())
 }
@@ -102,7 +118,14 @@ fn compare(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use hippo_index::{Embedding, Options, Row, Space, SpaceRole};
+
     use super::*;
+    use crate::journal::{Ack, Completion, Generation, SpaceRecord, Stage, Verdict};
+    use crate::scan::{Change, DiskFact};
 
     #[test]
     fn what_was_never_acknowledged_goes_and_what_is_not_whole_is_read_again() {
@@ -121,5 +144,186 @@ mod tests {
                 lost: vec![2, 3, 4]
             }
         );
+    }
+
+    const PATH: &str = "/w/a.txt";
+
+    fn space() -> Space {
+        Space {
+            name: "m-1".to_owned(),
+            role: SpaceRole::Passage,
+            dim: 2,
+        }
+    }
+
+    async fn open(dir: &Path, spaces: Vec<Space>) -> (Journal, Store, OpenReport) {
+        let options = Options {
+            uri: None,
+            spaces,
+            vector_index_rows: 1_000,
+            cache_mib: 8,
+        };
+        let (store, report) = Store::open(&dir.join("index"), options).await.unwrap();
+        let journal = Journal::open(&dir.join("journal.sqlite")).unwrap();
+        (journal, store, report)
+    }
+
+    fn row(file: u64, revision: u64, ordinal: u32, embedded: bool) -> Row {
+        let vector = Embedding {
+            space: "m-1".to_owned(),
+            vector: vec![1.0, ordinal as f32],
+        };
+        Row {
+            id: format!("id{ordinal}"),
+            file,
+            revision,
+            path: PATH.to_owned(),
+            folder: "/w".to_owned(),
+            kind: "text".to_owned(),
+            title: None,
+            lang: None,
+            mime: "text/plain".to_owned(),
+            mtime_ms: 1,
+            ordinal,
+            page: None,
+            t0_ms: None,
+            t1_ms: None,
+            source: "body".to_owned(),
+            text: format!("text {ordinal}"),
+            vectors: if embedded { vec![vector] } else { Vec::new() },
+            generation: "x1+".to_owned(),
+        }
+    }
+
+    /// A file of two rows that no model has seen, and the space that it is to go through.
+    async fn settled(journal: &Journal, store: &Store) -> (u64, u64) {
+        let disk = DiskFact {
+            path: PATH.into(),
+            fsid: 1,
+            ino: 1,
+            size: 1,
+            mtime_ns: 1,
+            ctime_ns: 1,
+        };
+        let folder = journal.ensure_folder(Path::new("/w")).unwrap();
+        let new = [Change::New(disk.clone())];
+        journal.apply(folder, &new, 1, true).unwrap();
+        let id = journal.candidates(1).unwrap()[0].id;
+        let claim = journal.claim(&[id]).unwrap().remove(0);
+        let revision = journal.next_revision().unwrap();
+        let rows = vec![row(id, revision, 0, false), row(id, revision, 1, false)];
+        store.commit(rows, &[], revision).await.unwrap();
+        let ack = Ack {
+            id,
+            turn: claim.turn,
+            disk,
+            verdict: Verdict::Done,
+            refusal: None,
+            revision,
+            segments: 2,
+            placed: PATH.into(),
+            content: Some([1; 32]),
+            class: "text".to_owned(),
+            generation: Generation::new("x1", []),
+            kind: "text".to_owned(),
+            title: None,
+            author: None,
+            lang: None,
+            pages: None,
+            engine: None,
+            notes: Vec::new(),
+        };
+        journal.acknowledge(&[ack], 1).unwrap();
+        let record = SpaceRecord {
+            id: 0,
+            role: "passage".to_owned(),
+            model: "m".to_owned(),
+            name: "m-1".to_owned(),
+            stage: Stage::Active,
+        };
+        journal.arrange("passage", &[record]).unwrap();
+        (id, journal.spaces().unwrap()[0].id)
+    }
+
+    #[tokio::test]
+    async fn a_completion_that_a_crash_cuts_short_after_any_step_leaves_the_file_whole() {
+        for steps in 0..=4 {
+            let dir = tempfile::tempdir().unwrap();
+            let (journal, store, _) = open(dir.path(), vec![space()]).await;
+            let (id, number) = settled(&journal, &store).await;
+            let mut revision = 0;
+            if steps >= 1 {
+                revision = journal.next_revision().unwrap();
+            }
+            if steps >= 2 {
+                let rows = vec![row(id, revision, 0, true), row(id, revision, 1, true)];
+                store.commit(rows, &[], revision).await.unwrap();
+            }
+            if steps >= 3 {
+                let completion = Completion {
+                    id,
+                    from: 1,
+                    revision,
+                    generation: Generation::new("x1", [number]),
+                    placed: PATH.into(),
+                };
+                journal.complete(&[completion]).unwrap();
+            }
+            if steps >= 4 {
+                store.commit(Vec::new(), &[id], revision).await.unwrap();
+            }
+            drop((journal, store));
+
+            let (journal, store, opened) = open(dir.path(), vec![space()]).await;
+            recover(&journal, &store, &opened, "x1").await.unwrap();
+            let completed = steps >= 3;
+            let committed = if completed { revision } else { 1 };
+            let census = store.census().await.unwrap();
+            let held: Vec<_> = census.iter().map(|c| (c.revision, c.rows)).collect();
+            assert_eq!(held, [(committed, 2)], "after {steps} steps");
+            assert_eq!(journal.live(&[id]).unwrap()[&id].revision, committed);
+            assert_eq!(
+                journal.counts().unwrap().pending,
+                0,
+                "nothing is read again"
+            );
+            let vectors = store.count_vectors("m-1").await.unwrap();
+            assert_eq!(vectors, if completed { 2 } else { 0 });
+            let lacking = journal
+                .incomplete(&[number], &HashSet::new(), 9, 9)
+                .unwrap();
+            assert_eq!(lacking.is_empty(), completed, "it is gone on with");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_generation_that_the_table_lost_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, store, _) = open(dir.path(), vec![space()]).await;
+        let (id, number) = settled(&journal, &store).await;
+        let completion = Completion {
+            id,
+            from: 1,
+            revision: 1,
+            generation: Generation::new("x1", [number]),
+            placed: PATH.into(),
+        };
+        journal.complete(&[completion]).unwrap();
+        store.drop_space("m-1").await.unwrap();
+        drop((journal, store));
+        let (journal, store, opened) = open(dir.path(), vec![space()]).await;
+        recover(&journal, &store, &opened, "x1").await.unwrap();
+        let renewed = journal.spaces().unwrap()[0].id;
+        assert!(renewed > number);
+        let lacking = journal
+            .incomplete(&[renewed], &HashSet::new(), 9, 9)
+            .unwrap();
+        assert_eq!(lacking[0].id, id);
+        // A space that no file has been through is as new as its column.
+        drop((journal, store));
+        let (journal, store, mut opened) = open(dir.path(), vec![space()]).await;
+        opened.spaces_added = vec!["m-1".to_owned()];
+        recover(&journal, &store, &opened, "x1").await.unwrap();
+        assert_eq!(journal.spaces().unwrap()[0].id, renewed);
     }
 }

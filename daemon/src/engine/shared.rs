@@ -14,7 +14,8 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::EngineError;
 use super::cookies::Cookies;
 use super::driver::Event;
-use super::embedder::Embedder;
+use super::generations::Pace;
+use super::models::Models;
 use crate::journal::Journal;
 use crate::scan::Rules;
 use crate::service::wire;
@@ -76,11 +77,9 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) pool: Pool,
     pub(super) watcher: Watcher,
-    pub(super) embedder: Option<Embedder>,
-    /// Why a configured model cannot be used at all (no manifest, say).
-    pub(super) model_problem: Option<String>,
-    /// Extractor version and models by which rows are made now.
-    pub(super) generation: String,
+    pub(super) models: Models,
+    /// How fast rows get vectors that they lacked.
+    pub(super) filling: Mutex<Pace>,
     pub(super) folders: RwLock<Vec<Arc<FolderRuntime>>>,
     pub(super) at_work: Mutex<BTreeMap<u64, AtWork>>,
     pub(super) reading: Reading,
@@ -109,9 +108,7 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) pool: Pool,
     pub(super) watcher: Watcher,
-    pub(super) embedder: Option<Embedder>,
-    pub(super) model_problem: Option<String>,
-    pub(super) generation: String,
+    pub(super) models: Models,
     pub(super) driver: mpsc::Sender<Event>,
 }
 
@@ -124,9 +121,8 @@ impl Shared {
             store: parts.store,
             pool: parts.pool,
             watcher: parts.watcher,
-            embedder: parts.embedder,
-            model_problem: parts.model_problem,
-            generation: parts.generation,
+            models: parts.models,
+            filling: Mutex::default(),
             folders: RwLock::default(),
             at_work: Mutex::default(),
             reading: Mutex::default(),

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::EngineError;
+use hippo_index::SpaceRole;
+
 use super::shared::{FolderRuntime, Shared, blocking, lock};
+use super::{EngineError, generations, model_status};
 use crate::journal::{Counts, FileRecord, FolderCounts, FolderRecord, State};
 use crate::scan::RuleVerdict;
 use crate::service::wire;
@@ -19,13 +21,13 @@ const RECENT_FAILURES: usize = 10;
 /// Everything at a glance.
 pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineError> {
     let counting = Arc::clone(shared);
-    let (counts, records, failures, covered) = blocking(move || {
+    let (counts, records, failures, made) = blocking(move || {
         let journal = &counting.journal;
         Ok((
             journal.counts()?,
             journal.folders()?,
             journal.recent_failures(RECENT_FAILURES)?,
-            journal.covered(&counting.generation)?,
+            journal.made()?,
         ))
     })
     .await?;
@@ -67,7 +69,8 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
             })
             .collect(),
         models: wire::Models {
-            passage: passage(shared, covered),
+            passage: model_status::role(shared, SpaceRole::Passage, &made),
+            joint: model_status::role(shared, SpaceRole::Joint, &made),
         },
         sandbox: sandbox(shared),
         watch: wire::Watch {
@@ -203,28 +206,6 @@ fn at_work(shared: &Shared) -> Vec<wire::AtWork> {
         .collect()
 }
 
-fn passage(shared: &Shared, (covered, total): (u64, u64)) -> wire::ModelStatus {
-    let name = shared.settings().models.passage.clone();
-    let failure = shared
-        .embedder
-        .as_ref()
-        .and_then(super::embedder::Embedder::failure);
-    let (state, reason) = match (&name, &shared.embedder, &shared.model_problem, failure) {
-        (None, ..) => ("not configured", None),
-        (_, None, problem, _) => ("absent", problem.clone()),
-        (_, Some(_), _, Some(failure)) => ("failed", Some(failure)),
-        (_, Some(_), _, None) => ("ready", None),
-    };
-    let covered = if state == "ready" { covered } else { 0 };
-    wire::ModelStatus {
-        name,
-        state: state.to_owned(),
-        reason,
-        covered,
-        total,
-    }
-}
-
 fn sandbox(shared: &Shared) -> wire::Sandbox {
     let report = shared.pool.sandbox();
     wire::Sandbox {
@@ -246,13 +227,7 @@ fn waits(shared: &Shared, counts: &Counts) -> Vec<String> {
             waits.push(format!("{}: {why}", folder.path.display()));
         }
     }
-    let model = passage(shared, (0, 0));
-    if let Some(reason) = model.reason {
-        waits.push(format!(
-            "passages wait for the model {}: {reason} (words work meanwhile)",
-            model.name.unwrap_or_default()
-        ));
-    }
+    waits.extend(model_status::waits(shared));
     waits
 }
 
@@ -266,13 +241,13 @@ pub(super) async fn why(shared: &Arc<Shared>, path: &Path) -> Result<wire::Why, 
         ..wire::Why::default()
     };
     match record {
-        Some(record) => describe(&mut why, &record),
+        Some(record) => describe(shared, &mut why, &record),
         None => explain_absence(shared, path, &mut why),
     }
     Ok(why)
 }
 
-fn describe(why: &mut wire::Why, record: &FileRecord) {
+fn describe(shared: &Shared, why: &mut wire::Why, record: &FileRecord) {
     record.state.as_str().clone_into(&mut why.state);
     why.kind = (!record.kind.is_empty()).then(|| record.kind.clone());
     why.size = Some(record.size);
@@ -280,7 +255,9 @@ fn describe(why: &mut wire::Why, record: &FileRecord) {
     why.segments = Some(u64::from(record.segments));
     why.title.clone_from(&record.title);
     why.extractor.clone_from(&record.engine);
-    why.generation.clone_from(&record.generation);
+    let lineup = shared.models.lineup();
+    let made = record.generation.as_ref();
+    why.generation = made.map(|made| generations::in_names(&lineup, made));
     why.content = record
         .content
         .map(|content| blake3::Hash::from(content).to_hex().to_string());
@@ -380,7 +357,7 @@ fn moment(ms: i64) -> String {
 }
 
 /// Resident memory of this process; 0 where the system does not tell.
-fn rss_bytes() -> u64 {
+pub(super) fn rss_bytes() -> u64 {
     let Ok(statm) = std::fs::read_to_string("/proc/self/statm") else {
         return 0;
     };

@@ -17,7 +17,6 @@ mod import;
 mod pull;
 mod source;
 mod store;
-pub mod wire;
 
 #[cfg(test)]
 mod testing;

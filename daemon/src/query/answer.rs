@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hippo_config::Settings;
-use hippo_index::{Filter, Scored, WordsQuery};
+use hippo_index::{Embedding, Filter, Scored, WordsQuery};
 
 use super::fuse::{Found, Fused, Question, Ranked, fuse};
 use super::parse::Query;
@@ -48,12 +48,13 @@ pub trait Memory: Clone + Send + Sync + 'static {
     /// The passage leg.
     fn passage(
         &self,
-        vector: Vec<f32>,
+        question: Embedding,
         filter: Filter,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
-    /// The question as a vector; None where there is no passage model.
-    fn embed(&self, text: String) -> impl Future<Output = Option<Result<Vec<f32>, String>>> + Send;
+    /// The question in the passage space; None where there is no passage model.
+    fn embed(&self, text: String)
+    -> impl Future<Output = Option<Result<Embedding, String>>> + Send;
     /// The joint leg.
     fn joint(
         &self,
@@ -93,6 +94,8 @@ pub struct Live {
     pub path: PathBuf,
     /// The revision that counts.
     pub revision: u64,
+    /// The oldest one whose rows say the same.
+    pub since: u64,
     /// Other places of the same content.
     pub also_at: Vec<PathBuf>,
 }
@@ -226,8 +229,7 @@ async fn plan<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Plan, Se
         words: wants("words"),
         passage: wants("passage"),
         joint: wants("joint"),
-        passage_expected: settings.models.passage.is_some()
-            || request.legs.iter().any(|l| l == "passage"),
+        passage_expected: request.legs.iter().any(|l| l == "passage"),
         joint_expected: request.legs.iter().any(|l| l == "joint"),
     })
 }
@@ -317,8 +319,8 @@ async fn passage_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
         return Leg::NotAsked;
     }
     in_time(plan.deadline, async {
-        let vector = match memory.embed(plan.query.text()).await {
-            Some(Ok(vector)) => vector,
+        let question = match memory.embed(plan.query.text()).await {
+            Some(Ok(question)) => question,
             Some(Err(reason)) => {
                 return Leg::Missing(format!("the question could not be embedded: {reason}"));
             }
@@ -330,7 +332,7 @@ async fn passage_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
             None => return Leg::NotAsked,
         };
         match memory
-            .passage(vector, plan.filter.clone(), plan.depth)
+            .passage(question, plan.filter.clone(), plan.depth)
             .await
         {
             Ok(found) => Leg::Found(found),
@@ -421,7 +423,7 @@ fn current(leg: Vec<Scored>, live: &HashMap<u64, Live>, filter: &Filter) -> Vec<
             // The row may not know yet that its file has left the folder that was asked for.
             let inside = filter.under.is_empty()
                 || filter.under.iter().any(|dir| known.path.starts_with(dir));
-            if known.revision != scored.row.revision || !inside {
+            if !(known.since..=known.revision).contains(&scored.row.revision) || !inside {
                 return None;
             }
             scored.row.path = known.path.to_string_lossy().into_owned();

@@ -73,15 +73,19 @@ impl Memory for Double {
         Ok(found)
     }
 
-    async fn passage(&self, _: Vec<f32>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
+    async fn passage(&self, _: Embedding, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
         let similar = self.similar.iter().take(limit);
         Ok(similar
             .map(|(id, score)| self.scored(*id, *score))
             .collect())
     }
 
-    async fn embed(&self, _: String) -> Option<Result<Vec<f32>, String>> {
-        self.model.clone().map(|model| model.map(|()| vec![1.0]))
+    async fn embed(&self, _: String) -> Option<Result<Embedding, String>> {
+        let question = || Embedding {
+            space: "p".to_owned(),
+            vector: vec![1.0],
+        };
+        self.model.clone().map(|model| model.map(|()| question()))
     }
 
     async fn joint(
@@ -111,6 +115,7 @@ impl Memory for Double {
         let known = |file: u64| Live {
             path: PathBuf::from(&self.rows[file as usize].path),
             revision: 1,
+            since: 1,
             also_at: Vec::new(),
         };
         let live = files
@@ -211,6 +216,7 @@ async fn stale_rows_are_dropped_and_moved_files_shown_where_they_are() {
     let live = |path: &str, revision| Live {
         path: PathBuf::from(path),
         revision,
+        since: revision,
         also_at: vec![PathBuf::from("/d/copy.txt")],
     };
     memory.moved = Arc::new(HashMap::from([
@@ -227,6 +233,22 @@ async fn stale_rows_are_dropped_and_moved_files_shown_where_they_are() {
         paths(&answer(&memory, &request).await.unwrap()),
         ["/d/new.txt"]
     );
+}
+
+#[tokio::test]
+async fn rows_that_are_being_completed_answer_under_either_revision() {
+    let mut memory = Double::of(&["cost a", "cost b", "cost c"]);
+    let live = |file: usize, since, revision| Live {
+        path: PathBuf::from(&memory.rows[file].path),
+        revision,
+        since,
+        also_at: Vec::new(),
+    };
+    // Every row is of revision 1.
+    let known = [(0, live(0, 1, 3)), (1, live(1, 2, 3)), (2, live(2, 0, 1))];
+    memory.moved = Arc::new(HashMap::from(known));
+    let found = answer(&memory, &ask("cost")).await.unwrap();
+    assert_eq!(paths(&found), ["/d/0000.txt", "/d/0002.txt"]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hippo_index::SpaceRole;
 use tokio::sync::broadcast;
 
 use super::wire;
@@ -33,6 +34,17 @@ pub trait Api: Memory {
     fn remove_folder(&self, path: PathBuf) -> impl Future<Output = Result<(), ApiError>> + Send;
     /// Tries failures again; the number of files.
     fn retry(&self, under: Option<PathBuf>) -> impl Future<Output = Result<u64, ApiError>> + Send;
+    /// Makes this model (none: no model) the one of its role.
+    fn use_model(
+        &self,
+        role: SpaceRole,
+        name: Option<String>,
+    ) -> impl Future<Output = Result<wire::ModelStatus, ApiError>> + Send;
+    /// Drops the vectors of the model that a role had before.
+    fn forget_model(
+        &self,
+        role: SpaceRole,
+    ) -> impl Future<Output = Result<wire::ModelStatus, ApiError>> + Send;
     /// What happens from now on.
     fn events(&self) -> broadcast::Receiver<wire::Event>;
     /// Resolves when the daemon is to end.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Filter, Scored, WordsQuery};
+use hippo_index::{Embedding, Filter, Scored, SpaceRole, WordsQuery};
 use tokio::sync::broadcast;
 
 use super::api::{Api, ApiError};
@@ -30,31 +30,38 @@ impl Memory for Handle {
         filter: Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, String> {
+        let _asking = self.asking();
         let found = self.store().words(&query, &filter, limit).await;
         found.map_err(|e| e.to_string())
     }
 
     async fn passage(
         &self,
-        vector: Vec<f32>,
+        question: Embedding,
         filter: Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, String> {
-        let found = self.store().passage(&vector, &filter, limit).await;
+        let _asking = self.asking();
+        let Embedding { space, vector } = question;
+        let found = self.store().nearest(&space, &vector, &filter, limit).await;
         found.map_err(|e| e.to_string())
     }
 
-    async fn embed(&self, text: String) -> Option<Result<Vec<f32>, String>> {
-        self.embed_query(&text).await
+    async fn embed(&self, text: String) -> Option<Result<Embedding, String>> {
+        let _asking = self.asking();
+        self.embed_question(SpaceRole::Passage, &text).await
     }
 
     async fn joint(
         &self,
-        _: JointQuestion,
-        _: Filter,
-        _: usize,
+        question: JointQuestion,
+        filter: Filter,
+        limit: usize,
     ) -> Result<Vec<Scored>, String> {
-        Err("there is no joint space".to_owned())
+        let _asking = self.asking();
+        let JointQuestion { space, vector, .. } = question;
+        let found = self.store().nearest(&space, &vector, &filter, limit).await;
+        found.map_err(|e| e.to_string())
     }
 
     async fn embed_joint(&self, _: String) -> Option<Result<JointQuestion, String>> {
@@ -69,6 +76,7 @@ impl Memory for Handle {
             let live = Live {
                 path: live.path,
                 revision: live.revision,
+                since: live.since,
                 also_at: live.also_at,
             };
             (file, live)
@@ -108,6 +116,18 @@ impl Api for Handle {
 
     async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {
         Ok(Handle::retry(self, under.as_deref()).await?)
+    }
+
+    async fn use_model(
+        &self,
+        role: SpaceRole,
+        name: Option<String>,
+    ) -> Result<wire::ModelStatus, ApiError> {
+        Ok(Handle::use_model(self, role, name.as_deref()).await?)
+    }
+
+    async fn forget_model(&self, role: SpaceRole) -> Result<wire::ModelStatus, ApiError> {
+        Ok(Handle::forget_model(self, role).await?)
     }
 
     fn events(&self) -> broadcast::Receiver<wire::Event> {

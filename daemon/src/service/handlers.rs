@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hippo_index::SpaceRole;
 
 use super::api::Api;
 use super::dispatch::{Asked, Service};
@@ -58,6 +59,15 @@ pub(super) async fn handle<A: Api>(
             let files = api.retry(under.transpose()?).await?;
             Json(wire::Retried { files }).into_response()
         }
+        Operation::UseModel => {
+            let request: wire::UseModelRequest = json(&asked.body)?;
+            let role = role(&request.role)?;
+            Json(api.use_model(role, request.name).await?).into_response()
+        }
+        Operation::ForgetModel => {
+            let request: wire::ForgetModelRequest = json(&asked.body)?;
+            Json(api.forget_model(role(&request.role)?).await?).into_response()
+        }
         Operation::Events => events::stream(api.clone(), asked.place),
         Operation::Shutdown => {
             api.shutdown();
@@ -108,6 +118,16 @@ fn ending() -> Fault {
         "hippo is shutting down",
     )
     .hint("start it again with `hippo up --detach`")
+}
+
+/// The role of a model that makes vectors.
+fn role(name: &str) -> Result<SpaceRole, Fault> {
+    let known = SpaceRole::ALL.into_iter().find(|r| r.as_str() == name);
+    known.ok_or_else(|| {
+        let roles = SpaceRole::ALL.map(SpaceRole::as_str).join(", ");
+        Fault::bad("bad_role", format!("there is no role `{name}` here"))
+            .hint(format!("the roles are {roles}"))
+    })
 }
 
 fn needed_path(params: &Params) -> Result<PathBuf, Fault> {

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 
 use super::super::dispatch::router;
 use super::super::routes::{OPENAPI, Operation, ROUTES};
-use super::super::tests_support::{Double, event, folder, status};
+use super::super::tests_support::{Double, event, folder, model, status};
 use super::super::wire;
 
 fn document() -> Value {
@@ -208,6 +208,20 @@ fn samples() -> Vec<(&'static str, Value)> {
         ),
         ("RetryRequest", json!(wire::RetryRequest { path: text() })),
         ("Retried", json!(wire::Retried { files: 1 })),
+        (
+            "UseModelRequest",
+            json!(wire::UseModelRequest {
+                role: "passage".to_owned(),
+                name: text()
+            }),
+        ),
+        (
+            "ForgetModelRequest",
+            json!(wire::ForgetModelRequest {
+                role: "passage".to_owned()
+            }),
+        ),
+        ("ModelStatus", json!(model())),
         ("Stopping", json!(wire::Stopping { pid: 1 })),
     ]
 }
@@ -290,6 +304,7 @@ async fn every_route_answers_as_described() {
             Operation::Search => ("", r#"{"q": "cost"}"#),
             Operation::RemoveFolder | Operation::Why => ("?path=/d", ""),
             Operation::AddFolder => ("", r#"{"path": "/d"}"#),
+            Operation::UseModel | Operation::ForgetModel => ("", r#"{"role": "passage"}"#),
             _ => ("", ""),
         };
         let name = format!("{} {}", route.method, route.path);

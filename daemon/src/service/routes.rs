@@ -27,6 +27,10 @@ pub enum Operation {
     Why,
     /// `POST /v1/retry`
     Retry,
+    /// `POST /v1/models/use`
+    UseModel,
+    /// `POST /v1/models/forget`
+    ForgetModel,
     /// `GET /v1/events`
     Events,
     /// `POST /v1/shutdown`
@@ -67,6 +71,8 @@ const QUICK: Deadline = Deadline::After(Duration::from_secs(10));
 const SEARCH: Deadline = Deadline::After(Duration::from_secs(30));
 /// Adding a folder looks at its file system, removing one deletes its rows.
 const FOLDER: Deadline = Deadline::After(Duration::from_mins(1));
+/// A model is opened and tried before it is used.
+const MODEL: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[
@@ -82,7 +88,12 @@ const fn route(
 ) -> Route {
     let body = matches!(
         operation,
-        Operation::Search | Operation::Wait | Operation::AddFolder | Operation::Retry
+        Operation::Search
+            | Operation::Wait
+            | Operation::AddFolder
+            | Operation::Retry
+            | Operation::UseModel
+            | Operation::ForgetModel
     );
     Route {
         method,
@@ -95,7 +106,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 12] = [
+pub const ROUTES: [Route; 14] = [
     route(
         "GET",
         "/v1/search",
@@ -117,13 +128,21 @@ pub const ROUTES: [Route; 12] = [
     ),
     route("GET", "/v1/why", Operation::Why, &["path"], QUICK),
     route("POST", "/v1/retry", Operation::Retry, &[], FOLDER),
+    route("POST", "/v1/models/use", Operation::UseModel, &[], MODEL),
+    route(
+        "POST",
+        "/v1/models/forget",
+        Operation::ForgetModel,
+        &[],
+        MODEL,
+    ),
     route("GET", "/v1/events", Operation::Events, &[], Deadline::Own),
     route("POST", "/v1/shutdown", Operation::Shutdown, &[], QUICK),
     route("GET", "/v1/openapi.json", Operation::OpenApi, &[], QUICK),
 ];
 
 /// Paths that later versions will have, and what to say until then.
-pub const LATER: [(&str, &str); 3] = [
+pub const LATER: [(&str, &str); 2] = [
     (
         "/v1/transcript",
         "transcripts come with speech recognition, in a later version",
@@ -131,9 +150,5 @@ pub const LATER: [(&str, &str); 3] = [
     (
         "/v1/thumbnail",
         "thumbnails come with pictures, in a later version",
-    ),
-    (
-        "/v1/models",
-        "models are downloaded by a later version; until then they are put in place by hand",
     ),
 ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Filter, Scored, WordsQuery};
+use hippo_index::{Embedding, Filter, Scored, SpaceRole, WordsQuery};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, broadcast, watch};
@@ -62,6 +62,34 @@ pub(super) fn folder() -> wire::Folder {
     }
 }
 
+pub(super) fn model() -> wire::ModelStatus {
+    let space = || {
+        Some(wire::SpaceStatus {
+            model: "m".to_owned(),
+            space: "m-1".to_owned(),
+            covered: 1,
+            total: 2,
+            eta_s: Some(3),
+            bytes: 4,
+            provider: Some("cpu".to_owned()),
+            loaded: true,
+            memory_bytes: Some(5),
+            texts_per_s: Some(6.5),
+            reason: Some("because".to_owned()),
+        })
+    };
+    wire::ModelStatus {
+        name: Some("m".to_owned()),
+        state: "ready".to_owned(),
+        reason: Some("because".to_owned()),
+        covered: 1,
+        total: 2,
+        active: space(),
+        building: space(),
+        kept: space(),
+    }
+}
+
 pub(super) fn status() -> wire::Status {
     let count = |name: &str| [(name.to_owned(), 1)].into_iter().collect();
     wire::Status {
@@ -90,7 +118,10 @@ pub(super) fn status() -> wire::Status {
             stage: "decode".to_owned(),
             reason: "truncated".to_owned(),
         }],
-        models: wire::Models::default(),
+        models: wire::Models {
+            passage: model(),
+            joint: wire::ModelStatus::default(),
+        },
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),
         index: wire::Index::default(),
@@ -122,20 +153,15 @@ impl Memory for Double {
         }
     }
 
-    async fn passage(&self, _: Vec<f32>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+    async fn passage(&self, _: Embedding, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
         Ok(Vec::new())
     }
 
-    async fn embed(&self, _: String) -> Option<Result<Vec<f32>, String>> {
+    async fn embed(&self, _: String) -> Option<Result<Embedding, String>> {
         None
     }
 
-    async fn joint(
-        &self,
-        _: JointQuestion,
-        _: Filter,
-        _: usize,
-    ) -> Result<Vec<Scored>, String> {
+    async fn joint(&self, _: JointQuestion, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
         Ok(Vec::new())
     }
 
@@ -147,6 +173,7 @@ impl Memory for Double {
         let live = Live {
             path: PathBuf::from("/d/0001.txt"),
             revision: 1,
+            since: 1,
             also_at: Vec::new(),
         };
         Ok(files.into_iter().map(|file| (file, live.clone())).collect())
@@ -196,6 +223,21 @@ impl Api for Double {
 
     async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {
         Ok(if under.is_some() { 1 } else { 2 })
+    }
+
+    async fn use_model(
+        &self,
+        _: SpaceRole,
+        name: Option<String>,
+    ) -> Result<wire::ModelStatus, ApiError> {
+        match name.as_deref() {
+            Some("broken") => Err(ApiError::Refused("it does not open".to_owned())),
+            _ => Ok(model()),
+        }
+    }
+
+    async fn forget_model(&self, _: SpaceRole) -> Result<wire::ModelStatus, ApiError> {
+        Ok(model())
     }
 
     fn events(&self) -> broadcast::Receiver<Event> {

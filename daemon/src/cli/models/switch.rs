@@ -11,7 +11,7 @@ use crate::cli::Exit;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::style::{Put as _, grouped, span};
 use crate::models::Store;
-use crate::models::wire::{RoleChange, UseAnswer, UseRequest};
+use crate::service::wire::{ModelStatus, UseModelRequest};
 
 /// The profile that looks at what lies here.
 const AUTO: &str = "auto";
@@ -27,6 +27,22 @@ struct Switched {
     roles: Vec<RoleChange>,
 }
 
+/// Another model in a role.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct RoleChange {
+    /// The role.
+    pub(super) role: String,
+    /// Who played it.
+    pub(super) from: Option<String>,
+    /// Who plays it.
+    pub(super) to: Option<String>,
+    /// Segments that are embedded again in the background; the old vectors answer until
+    /// they are.
+    pub(super) segments: u64,
+    /// How long that should take, measured on this machine; none before a measurement.
+    pub(super) seconds: Option<f64>,
+}
+
 pub(super) async fn switch(
     scene: &Scene<'_>,
     client: &Client,
@@ -39,42 +55,71 @@ pub(super) async fn switch(
         .iter()
         .map(|(key, value)| (*key, value.as_deref()))
         .collect();
+    // A daemon that runs tries a model before it says yes, and writes the settings itself.
+    let (mut told, mut roles) = (true, Vec::new());
+    if let [(key, Some(model))] = borrowed[..] {
+        told = tell(client, key, Some(model), &before, &mut roles).await?;
+    }
     let edited = edit::set_models(&scene.paths.config_file, &borrowed)?;
     let settings = Settings::load(&scene.paths.config_file)?.models;
-    let after = choices(&scene.registry, &settings);
-    let mut switched = Switched {
-        changed: edited == Edited::Changed,
-        told: false,
-        roles: differences(before, after),
-    };
-    let mut advice = None;
-    let request = UseRequest {
-        changed: changes
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    };
-    match client.post::<UseAnswer>("/v1/models/use", &request).await {
-        Ok(answer) => {
-            switched.told = true;
-            // What the daemon measured is better than what is known here.
-            if !answer.roles.is_empty() {
-                switched.roles = answer.roles;
-            }
+    for change in differences(before.clone(), choices(&scene.registry, &settings)) {
+        if roles.iter().any(|told| told.role == change.role) {
+            continue;
         }
-        Err(ClientError::NotRunning) => {
-            advice = Some("it counts from the next start: `hippo up --detach`");
+        let (role, to) = (change.role.clone(), change.to.clone());
+        told &= tell(client, &role, to.as_deref(), &before, &mut roles).await?;
+        if !roles.iter().any(|told| told.role == change.role) {
+            roles.push(change);
         }
-        // A daemon that does not know how reads the settings when it starts.
-        Err(ClientError::Refused {
-            status: 404 | 405, ..
-        }) => {
-            advice = Some("restart hippo for it to count: `hippo down`, `hippo up --detach`");
-        }
-        Err(error) => return Err(error.into()),
     }
+    let switched = Switched {
+        changed: edited == Edited::Changed || !roles.is_empty(),
+        told,
+        roles,
+    };
+    let advice = (!told).then_some("it counts from the next start: `hippo up --detach`");
     scene.say(&switched, || describe(&switched, advice))?;
     Ok(Exit::Done)
+}
+
+/// Has a daemon that runs use a model, and adds what that sets going. `false` when none runs.
+/// Only models that make vectors are for it to change.
+async fn tell(
+    client: &Client,
+    role: &str,
+    name: Option<&str>,
+    before: &Choices,
+    roles: &mut Vec<RoleChange>,
+) -> anyhow::Result<bool> {
+    if ![Role::Joint, Role::Passage]
+        .iter()
+        .any(|r| r.as_str() == role)
+    {
+        return Ok(true);
+    }
+    let name = name.filter(|name| *name != NO_MODEL).map(str::to_owned);
+    let request = UseModelRequest {
+        role: role.to_owned(),
+        name: name.clone(),
+    };
+    let status: ModelStatus = match client.post("/v1/models/use", &request).await {
+        Ok(status) => status,
+        Err(ClientError::NotRunning) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let from = before.iter().find(|(played, _)| played.as_str() == role);
+    let from = from.and_then(|(_, name)| name.clone());
+    let work = status.building.as_ref().or(status.active.as_ref());
+    if from != name {
+        roles.push(RoleChange {
+            role: role.to_owned(),
+            from,
+            to: name,
+            segments: work.map_or(0, |space| space.total - space.covered),
+            seconds: work.and_then(|space| space.eta_s).map(|s| s as f64),
+        });
+    }
+    Ok(true)
 }
 
 /// The keys of the settings that say so.

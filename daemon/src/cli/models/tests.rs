@@ -8,10 +8,9 @@ use hippo_config::MANIFEST_FILE;
 
 use super::get::wanted;
 use super::list::{answer, render};
-use super::switch::{changes, describe_role, remove};
+use super::switch::{RoleChange, changes, describe_role, remove};
 use super::*;
 use crate::cli::style::Style;
-use crate::models::wire::RoleChange;
 
 struct Home {
     dir: tempfile::TempDir,

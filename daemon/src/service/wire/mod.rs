@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use search::{Answer, Group, Hit, Legs, MissingLeg, SearchRequest};
 pub use status::{
     AtWork, Counts, Failure, Folder, FolderState, Index, Memory, ModelStatus, Models, Sandbox,
-    State, Status, Watch,
+    SpaceStatus, State, Status, Watch,
 };
 
 /// How much of what is on the disk is not yet (or will not be) in an answer.
@@ -118,6 +118,24 @@ pub struct RetryRequest {
 pub struct Retried {
     /// Files that will be tried again.
     pub files: u64,
+}
+
+/// `POST /v1/models/use`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UseModelRequest {
+    /// `passage` or `joint`.
+    pub role: String,
+    /// The model's name, that of its folder; null for none.
+    pub name: Option<String>,
+}
+
+/// `POST /v1/models/forget`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetModelRequest {
+    /// `passage` or `joint`.
+    pub role: String,
 }
 
 /// The answer to `POST /v1/shutdown`: the daemon is about to end.

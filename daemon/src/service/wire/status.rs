@@ -161,25 +161,60 @@ pub struct Failure {
 }
 
 /// The models by role.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Models {
     /// Text to vectors, for passages.
     pub passage: ModelStatus,
+    /// Text and pictures to vectors that compare.
+    pub joint: ModelStatus,
 }
 
-/// How a model stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How the model of a role stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelStatus {
     /// Its name in the settings; null when none is configured.
     pub name: Option<String>,
     /// `ready`, `absent`, `not configured` or `failed`.
     pub state: String,
-    /// Why, where it is not ready.
+    /// Why it does not answer, where it does not.
     pub reason: Option<String>,
-    /// Segments that have its vector.
+    /// Segments that can be found by it.
     pub covered: u64,
-    /// Segments that should have one.
+    /// Segments that should be.
     pub total: u64,
+    /// The generation of vectors that answers.
+    pub active: Option<SpaceStatus>,
+    /// The one that is made in the background to take its place.
+    pub building: Option<SpaceStatus>,
+    /// The one that answered before; `use` of its model goes back at once.
+    pub kept: Option<SpaceStatus>,
+}
+
+/// A generation of vectors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpaceStatus {
+    /// The model's name in the settings.
+    pub model: String,
+    /// The model and all that changes its vectors.
+    pub space: String,
+    /// Segments that have been through it.
+    pub covered: u64,
+    /// Segments that are to go through it.
+    pub total: u64,
+    /// How long that takes, by what was measured here; null before anything was.
+    pub eta_s: Option<u64>,
+    /// What its vectors take on the disk when it is whole, about.
+    pub bytes: u64,
+    /// What runs the model; null before it was first loaded.
+    pub provider: Option<String>,
+    /// Whether the model is in memory now.
+    pub loaded: bool,
+    /// How much memory it took when it was loaded, about.
+    pub memory_bytes: Option<u64>,
+    /// Texts that it makes vectors of in a second.
+    pub texts_per_s: Option<f64>,
+    /// Why the model cannot be used, where it cannot.
+    pub reason: Option<String>,
 }
 
 impl Default for ModelStatus {
@@ -190,6 +225,9 @@ impl Default for ModelStatus {
             reason: None,
             covered: 0,
             total: 0,
+            active: None,
+            building: None,
+            kept: None,
         }
     }
 }

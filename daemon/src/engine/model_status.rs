@@ -1,0 +1,109 @@
+//! How the models stand, in the words of the wire.
+
+use std::sync::Arc;
+
+use hippo_index::SpaceRole;
+
+use super::EngineError;
+use super::embedder::Embedder;
+use super::generations::coverage;
+use super::models::InUse;
+use super::shared::{Shared, blocking, lock};
+use crate::journal::Made;
+use crate::service::wire;
+
+/// Bytes of one number of a vector.
+const NUMBER_BYTES: u64 = 4;
+
+/// The model of a role, with what it covers counted now.
+pub(super) async fn model(
+    shared: &Arc<Shared>,
+    of: SpaceRole,
+) -> Result<wire::ModelStatus, EngineError> {
+    let counting = Arc::clone(shared);
+    let made = blocking(move || Ok(counting.journal.made()?)).await?;
+    Ok(role(shared, of, &made))
+}
+
+/// The model of a role.
+pub(super) fn role(shared: &Shared, role: SpaceRole, made: &[Made]) -> wire::ModelStatus {
+    let lineup = shared.models.lineup();
+    let mine = lineup.of(role);
+    let status =
+        |space: &Option<InUse>| space.as_ref().map(|space| self::space(shared, space, made));
+    let (active, building) = (status(&mine.active), status(&mine.building));
+    let failure = active.as_ref().and_then(|active| active.reason.clone());
+    let state = match (&active, &failure, &mine.problem) {
+        (Some(_), None, _) => "ready",
+        (Some(_), Some(_), _) => "failed",
+        (None, _, Some(_)) => "absent",
+        (None, _, None) => "not configured",
+    };
+    let kept = status(&mine.kept).map(|kept| wire::SpaceStatus {
+        reason: None,
+        ..kept
+    });
+    let total = made.iter().map(|made| made.segments).sum();
+    wire::ModelStatus {
+        name: mine.wanted.clone(),
+        state: state.to_owned(),
+        reason: mine
+            .problem
+            .clone()
+            .or(failure)
+            .or_else(|| building.as_ref().and_then(|b| b.reason.clone())),
+        covered: match (&active, state) {
+            (Some(active), "ready") => active.covered,
+            _ => 0,
+        },
+        total,
+        active,
+        building,
+        kept,
+    }
+}
+
+fn space(shared: &Shared, space: &InUse, made: &[Made]) -> wire::SpaceStatus {
+    let (covered, total) = coverage(made, space.id);
+    let facts = space.embedder.as_ref().ok().map(Embedder::facts);
+    let facts = facts.unwrap_or_default();
+    let pace = lock(&shared.filling).rows_per_second();
+    let pace = pace.or_else(|| facts.texts_per_second());
+    let lacking = (total - covered) as f64;
+    let columns = shared.store.spaces();
+    let column = columns.iter().find(|known| known.name == space.space.name);
+    wire::SpaceStatus {
+        model: space.model.clone(),
+        space: space.space.name.clone(),
+        covered,
+        total,
+        eta_s: pace.map(|pace| (lacking / pace).ceil() as u64),
+        bytes: column.map_or(0, |column| total * column.dim as u64 * NUMBER_BYTES),
+        provider: facts.provider.map(str::to_owned),
+        loaded: facts.loaded,
+        memory_bytes: facts.memory_bytes.filter(|_| facts.loaded),
+        texts_per_s: facts.texts_per_second(),
+        reason: space.embedder.as_ref().err().cloned().or(facts.failure),
+    }
+}
+
+/// What waits for a model, one sentence each.
+pub(super) fn waits(shared: &Shared) -> Vec<String> {
+    let mut waits = Vec::new();
+    for role in SpaceRole::ALL {
+        let status = self::role(shared, role, &[]);
+        let Some(reason) = status.reason else {
+            continue;
+        };
+        let meanwhile = match (&status.active, status.state.as_str()) {
+            (Some(active), "ready") => format!("{} answers", active.model),
+            _ => "words work".to_owned(),
+        };
+        let name = status.name.unwrap_or_default();
+        waits.push(format!(
+            "{} vectors wait for the model {name}: {reason} ({meanwhile} meanwhile)",
+            role.as_str()
+        ));
+    }
+    waits
+}

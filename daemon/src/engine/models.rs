@@ -1,0 +1,567 @@
+//! The models in use: for each role the space that answers and, while another takes its place,
+//! the one that is being built or the one that is kept for the way back.
+//!
+//! Which is which is in the journal; here it is with its models, each on a thread of its own,
+//! as one immutable [`Lineup`] that is exchanged whole. Whoever asks takes one line-up and
+//! keeps to it, so a question's vector and the space that it is searched in always belong
+//! together, whatever is switched meanwhile.
+//!
+//! What the settings name is what should answer. A model that is named and cannot be used
+//! leaves everything as it is, with the reason in `status`.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hippo_config::{Manifest, ModelSettings, NO_MODEL, Paths, Registry, Role, Settings, edit};
+use hippo_extractors::Kind;
+use hippo_index::{Embedding, Row, Space, SpaceRole};
+use tokio::sync::Notify;
+
+use super::EngineError;
+use super::embedder::{Embedder, ModelSource, Questions};
+use super::slots::{Choice, choose};
+use crate::journal::{Journal, SpaceRecord, Stage};
+
+/// What a model has to embed before it is used: two languages, as people write.
+const PROBE: &str = "Where did I put the notes about the garden? 花园的笔记放在哪里？";
+
+/// Probes that tell a model's speed before it is used: a batch, as bulk work has it.
+const PROBES: usize = 16;
+
+/// How long a model may take to be opened and to answer a probe. Large ones are read from the
+/// disk in some seconds.
+const PROBE_DEADLINE: Duration = Duration::from_secs(45);
+
+/// A space and the model that makes its vectors.
+#[derive(Clone)]
+pub(super) struct InUse {
+    /// Its number in the journal.
+    pub(super) id: u64,
+    /// The model's name in the settings.
+    pub(super) model: String,
+    /// The space.
+    pub(super) space: Space,
+    /// The model, or why it is not there.
+    pub(super) embedder: Result<Embedder, String>,
+}
+
+impl InUse {
+    /// The rows whose text this space's model makes a vector of: not of one in a language that
+    /// it does not know, and not of a picture's, which the joint space has by its looks.
+    pub(super) fn texts_of<'a>(
+        &'a self,
+        rows: &'a [Row],
+    ) -> impl Iterator<Item = (usize, &'a str)> {
+        let by_looks = |row: &Row| self.space.role == SpaceRole::Joint && is_picture(row);
+        let knows = |text: &str| self.embedder.as_ref().is_ok_and(|e| e.knows(text));
+        let rows = rows.iter().enumerate();
+        rows.filter(move |(_, row)| {
+            !row.text.trim().is_empty() && !by_looks(row) && knows(&row.text)
+        })
+        .map(|(at, row)| (at, row.text.as_str()))
+    }
+
+    /// Gives rows these vectors, in place of any that they have in this space.
+    pub(super) fn give(&self, rows: &mut [Row], at: Vec<usize>, vectors: Vec<Vec<f32>>) {
+        for (at, vector) in at.into_iter().zip(vectors) {
+            let vectors = &mut rows[at].vectors;
+            vectors.retain(|known| known.space != self.space.name);
+            vectors.push(Embedding {
+                space: self.space.name.clone(),
+                vector,
+            });
+        }
+    }
+}
+
+/// Whether a row is a picture's.
+pub(super) fn is_picture(row: &Row) -> bool {
+    row.kind == Kind::Image.as_str()
+}
+
+/// The spaces of one role.
+#[derive(Clone, Default)]
+pub(super) struct Generations {
+    /// The model that the settings name.
+    pub(super) wanted: Option<String>,
+    /// Why that one is not used.
+    pub(super) problem: Option<String>,
+    /// What answers.
+    pub(super) active: Option<InUse>,
+    /// What is being filled to take its place.
+    pub(super) building: Option<InUse>,
+    /// What answered before.
+    pub(super) kept: Option<InUse>,
+}
+
+impl Generations {
+    /// Those that every row should have a vector in.
+    pub(super) fn wanted_spaces(&self) -> impl Iterator<Item = &InUse> {
+        self.active.iter().chain(&self.building)
+    }
+}
+
+/// All roles at one moment.
+#[derive(Clone, Default)]
+pub(super) struct Lineup {
+    /// Text alone.
+    pub(super) passage: Generations,
+    /// Text and pictures.
+    pub(super) joint: Generations,
+}
+
+impl Lineup {
+    /// The spaces of a role.
+    pub(super) fn of(&self, role: SpaceRole) -> &Generations {
+        match role {
+            SpaceRole::Passage => &self.passage,
+            SpaceRole::Joint => &self.joint,
+        }
+    }
+
+    fn of_mut(&mut self, role: SpaceRole) -> &mut Generations {
+        match role {
+            SpaceRole::Passage => &mut self.passage,
+            SpaceRole::Joint => &mut self.joint,
+        }
+    }
+
+    /// The spaces that every row should have a vector in.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &InUse> {
+        let roles = [&self.passage, &self.joint];
+        roles.into_iter().flat_map(Generations::wanted_spaces)
+    }
+
+    /// All spaces that there should be a column for.
+    pub(super) fn all(&self) -> impl Iterator<Item = &InUse> {
+        let kept = [&self.passage, &self.joint];
+        let kept = kept.into_iter().filter_map(|role| role.kept.as_ref());
+        self.wanted().chain(kept)
+    }
+}
+
+/// The models in use.
+pub(super) struct Models {
+    lineup: RwLock<Arc<Lineup>>,
+    /// Questions being answered: background work of every model gives way to them.
+    pub(super) questions: Questions,
+    /// Held while the line-up changes.
+    pub(super) changing: tokio::sync::Mutex<()>,
+    /// Told when it has changed.
+    pub(super) changed: Notify,
+}
+
+impl Models {
+    /// The models that the settings and the journal name. Nothing is loaded.
+    pub(super) fn open(
+        paths: &Paths,
+        settings: &Settings,
+        journal: &Journal,
+    ) -> Result<Models, EngineError> {
+        let models = Models {
+            lineup: RwLock::default(),
+            questions: Questions::default(),
+            changing: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+        };
+        for role in SpaceRole::ALL {
+            let wanted = chosen(paths, &settings.models, role);
+            let (choice, problem) = match &wanted {
+                None => (None, None),
+                Some(name) => match find(paths, name, role) {
+                    Ok((_, manifest)) => (Some(choice_of(name, &manifest)), None),
+                    Err(reason) => (None, Some(reason)),
+                },
+            };
+            if problem.is_none() {
+                arrange(paths, journal, role, choice.as_ref())?;
+            }
+            models.exchange(|lineup| {
+                let mine = lineup.of_mut(role);
+                mine.wanted.clone_from(&wanted);
+                mine.problem = problem;
+            });
+        }
+        models.reread(paths, settings, journal)?;
+        Ok(models)
+    }
+
+    /// The line-up of now.
+    pub(super) fn lineup(&self) -> Arc<Lineup> {
+        let lineup = self.lineup.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&lineup)
+    }
+
+    fn exchange(&self, change: impl FnOnce(&mut Lineup)) {
+        let lineup = self.lineup.write();
+        let mut lineup = lineup.unwrap_or_else(PoisonError::into_inner);
+        let mut next = Lineup::clone(&lineup);
+        change(&mut next);
+        *lineup = Arc::new(next);
+    }
+
+    /// Brings the line-up in step with the journal. Models that run already go on running.
+    pub(super) fn reread(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        journal: &Journal,
+    ) -> Result<(), EngineError> {
+        self.bring_in_step(paths, settings, journal, None)
+    }
+
+    fn bring_in_step(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        journal: &Journal,
+        tried: Option<&Tried>,
+    ) -> Result<(), EngineError> {
+        let running = self.lineup();
+        let mut found = Vec::new();
+        for record in journal.spaces()? {
+            let role = SpaceRole::ALL
+                .into_iter()
+                .find(|role| role.as_str() == record.role);
+            if let Some(role) = role {
+                let tried = tried.filter(|tried| tried.space.name == record.name);
+                let space = match tried {
+                    // It goes on with the thread on which it was tried.
+                    Some(tried) => in_use(&record, tried.space.clone(), Ok(tried.embedder.clone())),
+                    None => self.find_or_start(paths, settings, role, &record, &running),
+                };
+                found.push((role, record.stage, space));
+            }
+        }
+        self.exchange(|lineup| {
+            for role in SpaceRole::ALL {
+                let of = lineup.of_mut(role);
+                let mut take = |stage| {
+                    let at = found.iter().position(|(r, s, _)| (*r, *s) == (role, stage));
+                    at.map(|at| found.swap_remove(at).2)
+                };
+                of.active = take(Stage::Active);
+                of.building = take(Stage::Building);
+                of.kept = take(Stage::Kept);
+            }
+        });
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn find_or_start(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        role: SpaceRole,
+        record: &SpaceRecord,
+        running: &Lineup,
+    ) -> InUse {
+        let known = running.all().find(|known| known.space.name == record.name);
+        let mut space = Space {
+            name: record.name.clone(),
+            role,
+            dim: known.map_or(0, |known| known.space.dim),
+        };
+        let embedder = match known.map(|known| &known.embedder) {
+            // The kept one's model is let go: it is opened again when it is wanted again.
+            _ if record.stage == Stage::Kept => Err("it is kept, and not used".to_owned()),
+            Some(Ok(embedder)) => Ok(embedder.clone()),
+            _ => find_space(paths, record, role).and_then(|(dir, manifest)| {
+                space.dim = manifest.dim;
+                self.start(paths, settings, dir, manifest)
+            }),
+        };
+        in_use(record, space, embedder)
+    }
+
+    fn start(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        dir: PathBuf,
+        manifest: Manifest,
+    ) -> Result<Embedder, String> {
+        let source = ModelSource {
+            runtime: paths.find_library("onnxruntime"),
+            dir,
+            manifest,
+            threads: threads(settings.models.threads),
+            unload_after: Duration::from_secs(settings.models.unload_after_minutes * 60),
+        };
+        Embedder::start(source, &self.questions)
+            .map_err(|error| format!("no thread for the model: {error}"))
+    }
+
+    /// Opens a model that is to be used and has it embed something. What it says of itself, or
+    /// why it cannot be used.
+    pub(super) async fn try_out(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        role: SpaceRole,
+        name: &str,
+    ) -> Result<Tried, String> {
+        let (dir, manifest) = find(paths, name, role)?;
+        let choice = choice_of(name, &manifest);
+        let lineup = self.lineup();
+        let running = lineup.wanted().find(|s| s.space.name == choice.space);
+        let embedder = match running.and_then(|running| running.embedder.clone().ok()) {
+            Some(embedder) => embedder,
+            None => self.start(paths, settings, dir, manifest.clone())?,
+        };
+        let probes = async {
+            embedder.question(PROBE.to_owned()).await?;
+            embedder.texts(vec![PROBE.repeat(8); PROBES]).await
+        };
+        let vectors = tokio::time::timeout(PROBE_DEADLINE, probes).await;
+        let late = |_| format!("it did not answer within {} s", PROBE_DEADLINE.as_secs());
+        let vectors = vectors.map_err(late)??;
+        if let Some(wrong) = vectors.iter().find(|v| v.len() != manifest.dim) {
+            return Err(format!(
+                "its vectors have {} numbers, and by its manifest {}",
+                wrong.len(),
+                manifest.dim
+            ));
+        }
+        Ok(Tried {
+            space: Space {
+                name: choice.space.clone(),
+                role,
+                dim: manifest.dim,
+            },
+            choice,
+            embedder,
+        })
+    }
+
+    /// Makes a model that was tried, or none, that of a role. Durable in the journal on return.
+    pub(super) fn choose(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        journal: &Journal,
+        role: SpaceRole,
+        tried: Option<&Tried>,
+    ) -> Result<(), EngineError> {
+        arrange(paths, journal, role, tried.map(|tried| &tried.choice))?;
+        self.exchange(|lineup| {
+            let mine = lineup.of_mut(role);
+            mine.wanted = tried.map(|tried| tried.choice.model.clone());
+            mine.problem = None;
+        });
+        self.bring_in_step(paths, settings, journal, tried)
+    }
+
+    /// Whether some role has no model to answer with, or not the one that it should.
+    pub(super) fn lacks_any(&self) -> bool {
+        let lineup = self.lineup();
+        let mut roles = SpaceRole::ALL.into_iter().map(|role| lineup.of(role));
+        roles.any(|mine| mine.active.is_none() || mine.problem.is_some())
+    }
+
+    /// Looks whether a model has come that the settings give a role which lacks it, and uses
+    /// it: who pulls a model need not tell. Models of `vain` are not tried again.
+    pub(super) async fn adopt(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        journal: &Journal,
+        vain: &mut HashSet<String>,
+    ) -> Result<(), EngineError> {
+        let _alone = self.changing.lock().await;
+        let lineup = self.lineup();
+        for role in SpaceRole::ALL {
+            let mine = lineup.of(role);
+            if mine.active.is_some() && mine.problem.is_none() {
+                continue;
+            }
+            let Some(name) = chosen(paths, &settings.models, role) else {
+                continue;
+            };
+            let Ok((dir, manifest)) = find(paths, &name, role) else {
+                continue;
+            };
+            if !manifest.missing(&dir).is_empty() || vain.contains(&manifest.id()) {
+                continue;
+            }
+            match self.try_out(paths, settings, role, &name).await {
+                Ok(tried) => {
+                    tracing::info!(model = name, role = role.as_str(), "a model has come");
+                    self.choose(paths, settings, journal, role, Some(&tried))?;
+                }
+                Err(reason) => {
+                    tracing::warn!(model = name, reason, "a model that came cannot be used");
+                    vain.insert(manifest.id());
+                    self.exchange(|lineup| {
+                        let mine = lineup.of_mut(role);
+                        mine.wanted = Some(name);
+                        mine.problem = Some(reason);
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the generation of a role that is kept.
+    pub(super) fn forget_kept(
+        &self,
+        paths: &Paths,
+        settings: &Settings,
+        journal: &Journal,
+        role: SpaceRole,
+    ) -> Result<(), EngineError> {
+        let mut spaces = journal.spaces()?;
+        spaces.retain(|space| space.role == role.as_str() && space.stage != Stage::Kept);
+        journal.arrange(role.as_str(), &spaces)?;
+        self.reread(paths, settings, journal)
+    }
+}
+
+fn in_use(record: &SpaceRecord, space: Space, embedder: Result<Embedder, String>) -> InUse {
+    InUse {
+        id: record.id,
+        model: record.model.clone(),
+        space,
+        embedder,
+    }
+}
+
+/// A model that has shown that it works.
+pub(super) struct Tried {
+    choice: Choice,
+    space: Space,
+    embedder: Embedder,
+}
+
+/// A question's vector in the active space of a role; none where no model is wanted.
+pub(super) async fn question(
+    models: &Models,
+    role: SpaceRole,
+    text: &str,
+) -> Option<Result<Embedding, String>> {
+    let lineup = models.lineup();
+    let mine = lineup.of(role);
+    let Some(active) = &mine.active else {
+        return mine.problem.clone().map(Err);
+    };
+    Some(match &active.embedder {
+        Err(reason) => Err(reason.clone()),
+        Ok(embedder) if !embedder.knows(text) => Err(format!(
+            "the {} model knows only {}",
+            role.as_str(),
+            embedder.languages().join(", ")
+        )),
+        Ok(embedder) => {
+            let vector = embedder.question(text.to_owned()).await;
+            vector.map(|vector| Embedding {
+                space: active.space.name.clone(),
+                vector,
+            })
+        }
+    })
+}
+
+/// Records what a role's spaces are after this choice.
+fn arrange(
+    paths: &Paths,
+    journal: &Journal,
+    role: SpaceRole,
+    choice: Option<&Choice>,
+) -> Result<(), EngineError> {
+    let mut now = journal.spaces()?;
+    now.retain(|space| space.role == role.as_str());
+    let active = now.iter().find(|space| space.stage == Stage::Active);
+    let can_answer = active.is_some_and(|space| find_space(paths, space, role).is_ok());
+    let next = choose(&now, role.as_str(), choice, can_answer);
+    if next != now {
+        journal.arrange(role.as_str(), &next)?;
+    }
+    Ok(())
+}
+
+/// The model that the settings give a role, by its name, by a profile or by what lies here.
+pub(super) fn chosen(paths: &Paths, settings: &ModelSettings, role: SpaceRole) -> Option<String> {
+    let choice = Registry::load(paths).choice(settings, role_of(role));
+    choice.map(|choice| choice.name)
+}
+
+/// Writes the model of a role into the settings file, unless they say so already.
+pub(super) fn write_setting(
+    paths: &Paths,
+    role: SpaceRole,
+    name: Option<&str>,
+) -> Result<(), EngineError> {
+    let refused = |error: String| EngineError::Refused(error);
+    let file = &paths.config_file;
+    let settings = Settings::load(file).map_err(|errors| refused(errors.to_string()))?;
+    if chosen(paths, &settings.models, role).as_deref() == name {
+        return Ok(());
+    }
+    let change = (role.as_str(), Some(name.unwrap_or(NO_MODEL)));
+    edit::set_models(file, &[change]).map_err(|error| refused(error.to_string()))?;
+    Ok(())
+}
+
+fn role_of(role: SpaceRole) -> Role {
+    match role {
+        SpaceRole::Passage => Role::Passage,
+        SpaceRole::Joint => Role::Joint,
+    }
+}
+
+fn choice_of(name: &str, manifest: &Manifest) -> Choice {
+    Choice {
+        model: name.to_owned(),
+        space: manifest.id(),
+    }
+}
+
+/// The folder and the manifest of a model, or why it cannot be used in this role.
+fn find(paths: &Paths, name: &str, role: SpaceRole) -> Result<(PathBuf, Manifest), String> {
+    let Some(dir) = paths.find_model(name) else {
+        let looked: Vec<_> = paths
+            .models_dirs()
+            .iter()
+            .map(|dir| dir.display().to_string())
+            .collect();
+        return Err(format!("{name} is in none of {}", looked.join(", ")));
+    };
+    let manifest = Manifest::load(&dir).map_err(|error| error.to_string())?;
+    if manifest.role != role_of(role) {
+        return Err(format!(
+            "{name} is a model of the role {}, not {}",
+            manifest.role.as_str(),
+            role.as_str()
+        ));
+    }
+    Ok((dir, manifest))
+}
+
+/// The same for the model of a space that is known: it must still be the same model.
+fn find_space(
+    paths: &Paths,
+    record: &SpaceRecord,
+    role: SpaceRole,
+) -> Result<(PathBuf, Manifest), String> {
+    let (dir, manifest) = find(paths, &record.model, role)?;
+    if manifest.id() != record.name {
+        return Err(format!(
+            "{} is another model now than the one that made {}",
+            dir.display(),
+            record.name
+        ));
+    }
+    Ok((dir, manifest))
+}
+
+/// 0 means one for each core.
+fn threads(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, Into::into),
+        n => n,
+    }
+}

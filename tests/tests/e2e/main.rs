@@ -9,6 +9,7 @@ mod corpus;
 mod crashes;
 mod failures;
 mod freshness;
+mod generations;
 mod hostile;
 mod identity;
 mod idle;

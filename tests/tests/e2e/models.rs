@@ -32,7 +32,7 @@ name = "tokenizer.json"
 "#;
 
 /// Puts a model's files beside a manifest into the home's folder of models.
-fn install(home: &TempHome, name: &str, from: &Path, manifest: &str) {
+pub(crate) fn install(home: &TempHome, name: &str, from: &Path, manifest: &str) {
     let dir = home.data().join("models").join(name);
     fs::create_dir_all(&dir).unwrap();
     for file in corpus::files_below(from) {
@@ -41,7 +41,7 @@ fn install(home: &TempHome, name: &str, from: &Path, manifest: &str) {
     fs::write(dir.join("manifest.toml"), manifest).unwrap();
 }
 
-fn has_runtime(test: &str) -> bool {
+pub(crate) fn has_runtime(test: &str) -> bool {
     // Where the set-up puts libraries; the daemon finds them by itself, this only decides
     // whether their absence is the machine's or ours.
     let home = TempHome::new();

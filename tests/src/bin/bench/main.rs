@@ -1,6 +1,6 @@
 //! `make bench`: one run, one table, the figures that the design promises.
 //!
-//! `bench [ingest] [fresh] [search] [million] [disk] [start] [idle]`; without a word all but
+//! `bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch]`; without a word all but
 //! `million`, which builds a table of a million segments and takes its time. Each figure that
 //! is a comparison is measured on the same files in the same run, so that the machine cancels
 //! out. `HIPPO_SEED` changes the files; the seed is fixed otherwise, for runs to be compared.
@@ -14,6 +14,7 @@ mod recoll;
 mod report;
 mod search;
 mod start;
+mod switch;
 
 use hippo_tests::Rng;
 use report::Report;
@@ -24,13 +25,15 @@ const SEED: u64 = 20_260_101;
 fn main() {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!("bench [ingest] [fresh] [search] [million] [disk] [start] [idle]");
+        println!("bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch]");
         return;
     }
     if parts.is_empty() {
-        parts = ["ingest", "fresh", "search", "disk", "start", "idle"]
-            .map(str::to_owned)
-            .to_vec();
+        parts = [
+            "ingest", "fresh", "search", "disk", "start", "idle", "switch",
+        ]
+        .map(str::to_owned)
+        .to_vec();
     }
     let mut report = Report::new();
     for part in &parts {
@@ -47,6 +50,7 @@ fn main() {
             "million" => search::run(&mut report, &mut rng, &[1_000_000]),
             "disk" => disk::run(&mut report, &mut rng),
             "start" => start::run(&mut report),
+            "switch" => switch::run(&mut report, &mut rng),
             "idle" => idle::run(&mut report),
             other => {
                 eprintln!("bench: there is no part called {other}; `bench --help` lists them");

@@ -92,6 +92,8 @@ class Picked(torch.nn.Module):
     def __init__(self, model, pick):
         super().__init__()
         self.model, self.pick = model, pick
+        # The export puts the mode back that it found, and with it the dropout.
+        self.eval()
 
     def forward(self, *inputs):
         return self.pick(self.model, *inputs)

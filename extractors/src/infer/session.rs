@@ -17,6 +17,9 @@ use super::{InferError, Runtime, provider};
 /// A vector shorter than this has no direction.
 const NORM_MIN: f32 = 1e-6;
 
+/// What is wrong with a file that is not there.
+pub(super) const MISSING: &str = "the model's file is missing";
+
 /// What a graph is given, and what is read from it.
 pub(super) struct Ports<'m> {
     /// Its inputs, all of them.
@@ -56,6 +59,9 @@ impl Graph {
         ports: &Ports<'_>,
         threads: usize,
     ) -> Result<Graph, InferError> {
+        if !file.is_file() {
+            return Err(InferError::model(file, MISSING));
+        }
         let unusable = |reason: String| InferError::model(file, reason);
         let (session, provider) = open_session(runtime, file, threads)
             .map_err(|error| unusable(format!("ONNX Runtime cannot load it: {error}")))?;
@@ -259,7 +265,7 @@ pub(super) fn check_files(dir: &Path, manifest: &Manifest) -> Result<(), InferEr
         let path = dir.join(&file.name);
         let has = match path.metadata() {
             Ok(metadata) if metadata.is_file() => metadata.len(),
-            _ => return Err(InferError::model(&path, "the model's file is missing")),
+            _ => return Err(InferError::model(&path, MISSING)),
         };
         if let Some(wanted) = file.bytes.filter(|wanted| *wanted != has) {
             return Err(InferError::model(

@@ -10,7 +10,7 @@ use std::path::Path;
 use hippo_config::{Manifest, Pooling, TextTower};
 use tokenizers::{Tokenizer, TruncationParams};
 
-use super::session::{Graph, Input, Ports, checked};
+use super::session::{Graph, Input, MISSING, Ports, checked};
 use super::{InferError, Runtime};
 
 /// Tokens of a batch, padding included: about 0.3 s of a small encoder (MiniLM, int8) on
@@ -271,6 +271,9 @@ struct Words {
 
 impl Words {
     fn open(path: &Path, tower: &TextTower) -> Result<Words, InferError> {
+        if !path.is_file() {
+            return Err(InferError::model(path, MISSING));
+        }
         let unusable = |error: tokenizers::Error| {
             InferError::model(path, format!("it is no tokenizer: {error}"))
         };

@@ -10,7 +10,7 @@ use hippo_extractors::parse::{Engines, Input, Output, extract};
 use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
 
 /// ONNX Runtime, by `HIPPO_LIB_DIR`; without it the caller's test says so and passes.
-pub fn library() -> Option<PathBuf> {
+pub(crate) fn library() -> Option<PathBuf> {
     let found = std::env::var_os("HIPPO_LIB_DIR").and_then(|dir| {
         fs::read_dir(dir)
             .ok()?
@@ -28,12 +28,12 @@ pub fn library() -> Option<PathBuf> {
 }
 
 /// The pictures, tiny models and answers that `scripts/parity/make.py tiny` wrote.
-pub fn parity_dir() -> PathBuf {
+pub(crate) fn parity_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity")
 }
 
 /// Every file of the folder of pictures, by name.
-pub fn picture_paths() -> Vec<PathBuf> {
+pub(crate) fn picture_paths() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(parity_dir().join("pictures"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -44,9 +44,9 @@ pub fn picture_paths() -> Vec<PathBuf> {
 
 /// What came of a picture's file.
 #[derive(Default)]
-pub struct Kept {
-    pub segments: Vec<Segment>,
-    pub pictures: Vec<Picture>,
+pub(crate) struct Kept {
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) pictures: Vec<Picture>,
 }
 
 impl Output for Kept {
@@ -66,7 +66,10 @@ impl Output for Kept {
 }
 
 /// Reads a picture as the worker would.
-pub fn read_picture(path: &Path, specs: &[PictureSpec]) -> (Result<Metadata, Refusal>, Kept) {
+pub(crate) fn read_picture(
+    path: &Path,
+    specs: &[PictureSpec],
+) -> (Result<Metadata, Refusal>, Kept) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let file = File::open(path).unwrap();
     let wants = Wants {
@@ -85,7 +88,7 @@ pub fn read_picture(path: &Path, specs: &[PictureSpec]) -> (Result<Metadata, Ref
 }
 
 /// The angle between two vectors, whatever their lengths.
-pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         a.iter()
             .zip(b)

@@ -85,6 +85,27 @@ pub(super) fn tiff_pages(bytes: &[u8]) -> u32 {
     pages
 }
 
+/// The largest icon of an ICO, if it is a PNG: those are whole files of their own, in any
+/// of PNG's ways.
+pub(super) fn ico_png(bytes: &[u8]) -> Option<&[u8]> {
+    let number = |at: usize| -> Option<usize> {
+        let field = bytes.get(at..at.checked_add(4)?)?;
+        usize::try_from(u32::from_le_bytes(field.try_into().ok()?)).ok()
+    };
+    let icons = usize::from(*bytes.get(4)?);
+    // A side of 256 does not fit its byte and is written as 0.
+    let pixels = |entry: &[u8]| {
+        let side = |at: usize| usize::from(entry[at].wrapping_sub(1)) + 1;
+        side(0) * side(1)
+    };
+    let entries = bytes.get(6..)?.chunks_exact(16).take(icons);
+    let (nth, _) = entries.enumerate().max_by_key(|(_, entry)| pixels(entry))?;
+    let entry = 6 + 16 * nth;
+    let (len, start) = (number(entry + 8)?, number(entry + 12)?);
+    let icon = bytes.get(start..start.checked_add(len)?)?;
+    icon.starts_with(b"\x89PNG").then_some(icon)
+}
+
 /// What a JPEG's markers tell.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct JpegFacts {
@@ -152,6 +173,27 @@ mod tests {
         gif.extend_from_slice(b"\x2C\0\0");
         assert_eq!(gif_frames(&gif), 4);
         assert_eq!(gif_frames(b"GIF89a"), 0);
+    }
+
+    #[test]
+    fn the_largest_icon_is_taken_if_it_is_a_png() {
+        let entry = |side: u8, len: u32, start: u32| {
+            let mut entry = vec![side, side, 0, 0, 1, 0, 32, 0];
+            entry.extend(len.to_le_bytes());
+            entry.extend(start.to_le_bytes());
+            entry
+        };
+        let icons = [
+            b"\0\0\x01\0\x02\0".to_vec(),
+            entry(48, 4, 38),
+            entry(0, 5, 42),
+            b"bits\x89PNG!".to_vec(),
+        ]
+        .concat();
+        assert_eq!(ico_png(&icons), Some(&b"\x89PNG!"[..]));
+        for end in 0..icons.len() {
+            assert_eq!(ico_png(&icons[..end]), None);
+        }
     }
 
     #[test]

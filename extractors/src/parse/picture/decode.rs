@@ -40,6 +40,14 @@ pub(super) struct Decoded {
 
 /// Decodes a picture, its first frame or page.
 pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Decoded, Refusal> {
+    // The decoder of icons takes PNGs of one kind only.
+    let icon = (form == Form::Ico)
+        .then(|| count::ico_png(&bytes))
+        .flatten();
+    let (bytes, form) = match icon.map(<[u8]>::to_vec) {
+        Some(icon) => (icon, Form::Png),
+        None => (bytes, form),
+    };
     let jpeg = match form {
         Form::Jpeg => count::jpeg_facts(&bytes),
         _ => count::JpegFacts::default(),

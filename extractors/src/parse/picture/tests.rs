@@ -101,7 +101,7 @@ fn without_a_model_a_picture_is_still_looked_at() {
 #[test]
 fn frames_and_pages_are_counted() {
     let metadata = |name: &str| read(name, &sample(name), Vec::new()).0.unwrap();
-    assert_eq!(metadata("moving.gif").notes, ["the first of 3 frames"]);
+    assert_eq!(metadata("moving.gif").notes, ["the first of 2 frames"]);
     let pages = metadata("pages.tif");
     assert_eq!(pages.pages, Some(3));
     assert_eq!(pages.notes, ["the first of 3 pages"]);

@@ -262,11 +262,14 @@ def answer_pictures(family, folder, paths):
     return answers
 
 
+FAMILIES = {"siglip": Siglip, "clip": Clip, "e5": E5}
+
+
 def make(size, root):
     """All families of one size, each in a folder of its own."""
     torch.backends.mha.set_fastpath_enabled(False)
     paths = sorted((DATA / "pictures").iterdir())
-    for name, maker in [("siglip", Siglip), ("clip", Clip), ("e5", E5)]:
+    for name, maker in FAMILIES.items():
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         family = maker(size, folder)

@@ -99,8 +99,9 @@ def write(folder):
     alpha(small).save(folder / "alpha.png")
     alpha(small).save(folder / "alpha.webp", lossless=True)
     alpha(small.convert("L")).save(folder / "grey-alpha.png")
-    wide = numpy.asarray(small).astype(numpy.uint32) * 257
-    (folder / "deep.png").write_bytes(png_of_16_bits(numpy.minimum(wide + 60, 65535)))
+    # Pillow keeps the high byte of each; so none is near the next, which rounding would give.
+    deep = numpy.asarray(small).astype(numpy.uint32) * 257
+    (folder / "deep.png").write_bytes(png_of_16_bits(numpy.where(deep < 190 * 257, deep + 60, deep)))
     grey = (numpy.asarray(small.convert("L")).astype(numpy.uint16) * 256) + 77
     Image.fromarray(grey).save(folder / "deep-grey.png")
     small.save(folder / "pages.tif", save_all=True, append_images=[small, small], compression="tiff_lzw")

@@ -62,7 +62,7 @@ fn hold(what: &str, ended: &Result<Metadata, Refusal>, kept: &Kept) -> String {
         Err(refusal) => {
             assert!(kept.pictures.is_empty(), "{what}");
             assert!(!refusal.reason.is_empty(), "{what}");
-            assert!(!refusal.reason.contains('\n'), "{what}: {refusal}");
+            assert!(!refusal.reason.contains(['\n', '{']), "{what}: {refusal}");
             format!("{:?}: {}", refusal.verdict, refusal.reason)
         }
     }

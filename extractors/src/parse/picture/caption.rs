@@ -66,16 +66,11 @@ fn unescaped(text: &str) -> String {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let entity = rest.find(';').map(|end| (&rest[1..end], end + 1));
-        match entity.and_then(|(name, len)| Some((character(name)?, len))) {
-            Some((character, len)) => {
-                out.push(character);
-                rest = &rest[len..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
+        let known = entity.and_then(|(name, len)| Some((character(name)?, len)));
+        // What is no entity stays as it is.
+        let (character, len) = known.unwrap_or(('&', 1));
+        out.push(character);
+        rest = &rest[len..];
     }
     out.push_str(rest);
     out

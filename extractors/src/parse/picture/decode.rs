@@ -227,9 +227,16 @@ fn innermost(error: &dyn std::error::Error) -> String {
     inner.to_string()
 }
 
-/// One line, of a length that fits a status page, without a full stop.
+/// One line, of a length that fits a status page, without a full stop and without the
+/// insides that some decoders print.
 fn plain(text: &str) -> String {
     const REASON_MAX_CHARS: usize = 200;
+    if text.starts_with("CRC error") {
+        return "a checksum is wrong".to_owned();
+    }
+    if text.contains('{') {
+        return "its parts do not fit together".to_owned();
+    }
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     line.trim_end_matches('.')
         .chars()

@@ -20,8 +20,11 @@ use serde::Deserialize;
 const TEXT_MIN_COSINE: f64 = 0.9999;
 /// Pictures: JPEG decoders round differently, too.
 const PICTURE_MIN_COSINE: f64 = 0.999;
-/// What two scalers of the same pixels may differ by.
+/// What two scalers of the same pixels may differ by ...
 const SCALED_MAX_DIFFERENCE: u8 = 1;
+/// ... but for one value in so many: where a sum lies between two bytes, weights of 16 bits
+/// and Pillow's of 22 may fall on either side, in the first pass and again in the second.
+const SCALED_ONE_FURTHER_IN: usize = 2_000;
 /// What two decoders of the same JPEG or lossy WebP may differ by, at most and on average:
 /// the standards leave the rounding of transforms and the smoothing of colours open.
 const LOSSY_MAX_DIFFERENCE: u8 = 8;
@@ -111,7 +114,18 @@ fn pixels_are_those_of_pillow() {
                     "{name}: {mean} on average in {spec:?}"
                 );
             } else {
-                assert!(most <= SCALED_MAX_DIFFERENCE, "{name}: {most} in {spec:?}");
+                let far = differences
+                    .iter()
+                    .filter(|value| **value > SCALED_MAX_DIFFERENCE)
+                    .count();
+                assert!(
+                    most <= SCALED_MAX_DIFFERENCE + 1,
+                    "{name}: {most} in {spec:?}"
+                );
+                assert!(
+                    far <= differences.len() / SCALED_ONE_FURTHER_IN,
+                    "{name}: {far} values are far from Pillow's in {spec:?}"
+                );
             }
         }
         eprintln!(

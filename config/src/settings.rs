@@ -95,6 +95,12 @@ pub struct Limits {
     pub file_max_segments: u32,
     /// Pages of one PDF: four times the longest book printed.
     pub pdf_max_pages: u32,
+    /// Pictures. 256 MiB covers a scanner's uncompressed pages; it is read whole.
+    pub picture_max_bytes: u64,
+    /// Pixels of one picture: above the largest single shots of phones but for their
+    /// stunt modes. Decoding takes up to eight bytes a pixel, so that 100 million fit a
+    /// worker's memory; with more, `worker.memory_max_mib` must grow too.
+    pub picture_max_pixels: u64,
 }
 
 impl Default for Limits {
@@ -106,6 +112,8 @@ impl Default for Limits {
             file_text_max_bytes: 64 * MIB,
             file_max_segments: 200_000,
             pdf_max_pages: 20_000,
+            picture_max_bytes: 256 * MIB,
+            picture_max_pixels: 100_000_000,
         }
     }
 }

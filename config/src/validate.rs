@@ -272,6 +272,12 @@ fn read_limits(section: &mut Section<'_, '_>) -> Limits {
             10_000_000,
         ),
         pdf_max_pages: number_u32(section, "pdf_max_pages", default.pdf_max_pages, 1_000_000),
+        picture_max_bytes: section.size("picture_max_bytes", default.picture_max_bytes, &sizes),
+        picture_max_pixels: section.number(
+            "picture_max_pixels",
+            default.picture_max_pixels,
+            &(1..=10_000_000_000),
+        ),
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use hippo_config::Limits;
-use hippo_extractors::Segment;
 use hippo_extractors::parse::{Engines, Input, Output, extract};
+use hippo_extractors::{Segment, Wants};
 
 struct Printer {
     show_text: bool,
@@ -68,6 +68,7 @@ fn main() -> io::Result<()> {
             file: &file,
             name: &name,
             size,
+            wants: &Wants::default(),
         };
         let refused = hippo_extractors::refuse_unread(name.as_ref(), size, &limits);
         let ended = refused.map_or_else(|| extract(&engines, &input, &limits, &mut printer), Err);

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use hippo_config::PictureSpec;
 use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
@@ -100,10 +101,44 @@ pub struct Segment {
     pub t1_ms: Option<u64>,
     /// Where its text came from.
     pub source: Source,
-    /// The text as it is shown. Never empty.
+    /// The text as it is shown. Never empty but for a picture, which may have none.
     pub text: String,
+    /// Whether it is a picture: then its pixels go with it, as [`Wants`] asks for them.
+    pub picture: bool,
     /// ISO 639-1 ("zh", "en", "ja", ...); none where it cannot be told.
     pub lang: Option<String>,
+}
+
+/// Decoded pixels: sRGB, upright, on white where they were transparent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Red, green, blue; rows from top to bottom: `3 * width * height` bytes.
+    pub rgb: Vec<u8>,
+}
+
+/// What an extraction gives besides text, because a model waits for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wants {
+    /// Every picture, once for each of these.
+    pub pictures: Vec<PictureSpec>,
+    /// The samples of recordings.
+    pub sound: bool,
+}
+
+/// When, where and with what a picture was taken, as far as it says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shot {
+    /// ISO 8601 by the camera's clock, `2024-05-17T14:03:22`, with the zone where it is
+    /// known: `2024-05-17T14:03:22+08:00`.
+    pub time: Option<String>,
+    /// Maker and model.
+    pub camera: Option<String>,
+    /// Latitude and longitude in degrees, north and east positive: `52.51630, 13.37770`.
+    pub place: Option<String>,
 }
 
 /// What is known of a file as a whole.
@@ -121,7 +156,9 @@ pub struct Metadata {
     pub lang: Option<String>,
     /// How many pages it has, where it has pages.
     pub pages: Option<u32>,
-    /// What read it: "text", "pdfium", "pdf-extract", ...
+    /// Of a picture: when, where and with what it was taken.
+    pub shot: Option<Shot>,
+    /// What read it: "text", "pdfium", "pdf-extract", "image", ...
     pub engine: String,
     /// What a user may want to know: pages without text, what a limit cut off.
     pub notes: Vec<String>,
@@ -137,6 +174,7 @@ impl Metadata {
             author: None,
             lang: None,
             pages: None,
+            shot: None,
             engine: engine.to_owned(),
             notes: Vec::new(),
         }

@@ -28,11 +28,16 @@ pub(crate) enum Format {
     Vtt,
     Lrc,
     Pdf,
+    Picture,
 }
 
 /// Kinds that a name may announce and that hippo does not read yet, or never will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Unread {
+    Heic,
+    Avif,
+    Drawing,
+    RawPhoto,
     Picture,
     Audio,
     Video,
@@ -47,7 +52,20 @@ impl Unread {
     /// Why such a file is skipped.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Unread::Picture => "a picture: hippo does not read pictures yet",
+            Unread::Heic => {
+                "a HEIC picture, which hippo cannot decode: save it as JPEG (phones take JPEG \
+                 when their camera is set to \"most compatible\")"
+            }
+            Unread::Avif => {
+                "an AVIF picture, which hippo cannot decode: save it as JPEG, PNG or WebP"
+            }
+            Unread::Drawing => "a vector drawing, which hippo does not draw: save it as PNG or PDF",
+            Unread::RawPhoto => {
+                "a camera's raw picture, which hippo does not develop: save it as JPEG"
+            }
+            Unread::Picture => {
+                "a kind of picture that hippo cannot decode: save it as JPEG, PNG or WebP"
+            }
             Unread::Audio => "a recording: hippo does not read recordings yet",
             Unread::Video => "a video: hippo does not read videos yet",
             Unread::Office => "an office document: hippo does not read office documents yet",
@@ -147,6 +165,9 @@ fn by_extension(extension: &str) -> Named {
         "vtt" | "webvtt" => known(Format::Vtt, "vtt", "text/vtt"),
         "lrc" => known(Format::Lrc, "lrc", "text/x-lrc"),
         "pdf" => known(Format::Pdf, "pdf", "application/pdf"),
+        // Which kind of picture, the bytes say; so all share a class.
+        "jpg" | "jpeg" | "jpe" | "jfif" | "png" | "apng" | "gif" | "webp" | "bmp" | "dib"
+        | "tif" | "tiff" | "ico" | "qoi" => known(Format::Picture, "picture", "image/*"),
         _ if is_code(extension) => known(Format::Code, "code", "text/x-source"),
         _ => match unread_extension(extension) {
             Some(unread) => Named::Unread(unread),
@@ -303,9 +324,13 @@ fn is_code(extension: &str) -> bool {
 
 fn unread_extension(extension: &str) -> Option<Unread> {
     Some(match extension {
-        "jpg" | "jpeg" | "jpe" | "png" | "gif" | "webp" | "bmp" | "tif" | "tiff" | "heic"
-        | "heif" | "avif" | "jxl" | "ico" | "svg" | "psd" | "raw" | "cr2" | "cr3" | "nef"
-        | "arw" | "dng" | "orf" | "rw2" | "xcf" | "ai" | "eps" | "tga" | "exr" => Unread::Picture,
+        "heic" | "heif" | "hif" => Unread::Heic,
+        "avif" => Unread::Avif,
+        "svg" | "svgz" | "ai" | "eps" | "wmf" | "emf" => Unread::Drawing,
+        "raw" | "cr2" | "cr3" | "nef" | "arw" | "dng" | "orf" | "rw2" | "raf" | "pef" => {
+            Unread::RawPhoto
+        }
+        "jxl" | "jp2" | "psd" | "xcf" | "tga" | "exr" | "hdr" | "dds" => Unread::Picture,
         "mp3" | "m4a" | "m4b" | "wav" | "flac" | "ogg" | "oga" | "opus" | "aac" | "aif"
         | "aiff" | "wma" | "amr" | "mid" | "midi" | "ape" | "caf" | "mka" => Unread::Audio,
         "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "wmv" | "flv" | "mpg" | "mpeg" | "3gp"
@@ -333,6 +358,7 @@ fn unread_extension(extension: &str) -> Option<Unread> {
 pub(crate) fn max_bytes(format: Format, limits: &Limits) -> u64 {
     match format {
         Format::Pdf => limits.pdf_max_bytes,
+        Format::Picture => limits.picture_max_bytes,
         Format::Srt | Format::Vtt | Format::Lrc => limits.subtitle_max_bytes,
         _ => limits.text_max_bytes,
     }
@@ -371,8 +397,11 @@ pub fn refuse_unread(name: &OsStr, size: u64, limits: &Limits) -> Option<Refusal
     let max_bytes = match by_name(name) {
         Named::Unread(unread) => return Some(Refusal::skipped(STAGE, unread.reason())),
         Named::As(known) => max_bytes(known.format, limits),
-        // It may turn out to be a PDF; `extract` checks again once it knows.
-        Named::Unknown => limits.pdf_max_bytes.max(limits.text_max_bytes),
+        // It may turn out to be anything; `extract` checks again once it knows.
+        Named::Unknown => limits
+            .pdf_max_bytes
+            .max(limits.text_max_bytes)
+            .max(limits.picture_max_bytes),
     };
     (size > max_bytes).then(|| refuse_size(STAGE, size, max_bytes))
 }
@@ -400,6 +429,8 @@ pub(crate) mod tests {
             file_text_max_bytes: 64 << 20,
             file_max_segments: 200_000,
             pdf_max_pages: 20_000,
+            picture_max_bytes: 256 << 20,
+            picture_max_pixels: 100_000_000,
         }
     }
 
@@ -411,9 +442,12 @@ pub(crate) mod tests {
     fn a_name_and_a_size_leave_files_unopened() {
         assert_eq!(unread("a.txt", 0).unwrap(), "the file is empty");
         assert_eq!(
-            unread("Holiday.JPG", 5).unwrap(),
-            "a picture: hippo does not read pictures yet"
+            unread("Holiday.HEIC", 5).unwrap(),
+            "a HEIC picture, which hippo cannot decode: save it as JPEG (phones take JPEG when \
+             their camera is set to \"most compatible\")"
         );
+        assert_eq!(unread("Holiday.JPG", 5), None);
+        assert!(unread("Holiday.JPG", 257 << 20).is_some());
         assert_eq!(
             unread("program.exe", 5).unwrap(),
             "not a kind that hippo reads"
@@ -442,5 +476,6 @@ pub(crate) mod tests {
         assert_eq!(class(".hidden"), "unknown");
         assert_eq!(class("Dr. Smith said hello to us"), "unknown");
         assert_eq!(class("页.pdf"), "pdf");
+        assert_eq!(class("a.jpg"), class("b.PNG"));
     }
 }

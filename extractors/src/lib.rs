@@ -20,5 +20,7 @@ pub mod parse;
 pub mod passage;
 mod weight;
 
-pub use extraction::{EXTRACTOR_VERSION, Kind, Metadata, Refusal, Segment, Source, Verdict};
+pub use extraction::{
+    EXTRACTOR_VERSION, Kind, Metadata, Picture, Refusal, Segment, Shot, Source, Verdict, Wants,
+};
 pub use format::{format_class, refuse_unread};

@@ -25,6 +25,7 @@ fn every_value_arrives() {
          [ignore]\nhidden = false\ngitignore = false\nbuild_folders = false\npatterns = [\"*.iso\"]\n\
          [limits]\ntext_max_bytes = 2048\npdf_max_bytes = \"1 GiB\"\nsubtitle_max_bytes = \"1 MB\"\n\
          file_text_max_bytes = \"2MiB\"\nfile_max_segments = 7\npdf_max_pages = 8\n\
+         picture_max_bytes = \"1 MiB\"\npicture_max_pixels = 9\n\
          [watch]\nsettle_ms = 9\nmax_wait_ms = 10\nrescan_minutes = 11\npoll_seconds = 12\n\
          max_watches = 0\nhint_capacity = 17\n\
          [worker]\ncount = 3\nmemory_max_mib = 256\nstall_ms = 500\nfiles_per_worker = 4\nprogram = \"/bin/x\"\n\
@@ -60,6 +61,8 @@ fn every_value_arrives() {
             file_text_max_bytes: 2 << 20,
             file_max_segments: 7,
             pdf_max_pages: 8,
+            picture_max_bytes: 1 << 20,
+            picture_max_pixels: 9,
         },
         watch: WatchSettings {
             settle_ms: 9,

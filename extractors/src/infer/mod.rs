@@ -1,14 +1,20 @@
-//! Trusted inference over decoded data: text to vectors.
+//! Trusted inference over decoded data: text and pixels to vectors.
 //!
 //! Sessions are synchronous and take `&mut self`; the daemon gives each a thread of its
 //! own. What comes out is checked: a vector that is not finite or has no length is an
 //! error here, because in the table it would poison every search.
 
+mod joint;
 mod passage;
+mod picture;
+mod provider;
 mod runtime;
+mod session;
+mod text;
 
 use std::path::{Path, PathBuf};
 
+pub use joint::JointModel;
 pub use passage::PassageModel;
 pub use runtime::Runtime;
 
@@ -51,6 +57,13 @@ impl InferError {
     fn model(path: &Path, reason: impl Into<String>) -> InferError {
         InferError::Model {
             path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    fn run(model: &str, reason: impl Into<String>) -> InferError {
+        InferError::Run {
+            model: model.to_owned(),
             reason: reason.into(),
         }
     }

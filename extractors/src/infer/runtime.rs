@@ -11,7 +11,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::InferError;
+use super::{InferError, provider};
 
 /// The oldest minor version whose interface `ort` is built for (its feature `api-22`).
 const MINOR_VERSION_MIN: u32 = 22;
@@ -66,10 +66,12 @@ impl Runtime {
         })
     }
 
-    /// The execution provider that runs the models.
+    /// The best execution provider that this build and the library have. A model that it
+    /// cannot run is run by the CPU; each model says what runs it.
     pub fn provider(&self) -> &'static str {
-        // No other is registered: asking for one that the library lacks would only warn.
-        "cpu"
+        provider::accelerators()
+            .first()
+            .map_or(provider::CPU, |(name, _)| name)
     }
 
     /// The library that was loaded.

@@ -12,6 +12,7 @@ mod html;
 mod json;
 mod markup;
 mod pdf;
+mod picture;
 mod prose;
 mod sniff;
 mod subtitle;
@@ -25,12 +26,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hippo_config::Limits;
 
+pub use crate::extraction::Wants;
 pub use pdf::Engines;
 
 use self::prose::Facts;
 use self::subtitle::Script;
 use self::writer::Writer;
-use crate::extraction::{Kind, Metadata, Refusal, Segment};
+use crate::extraction::{Kind, Metadata, Picture, Refusal, Segment};
 use crate::format::{self, Format, Known, Named};
 
 /// The file to read.
@@ -41,6 +43,8 @@ pub struct Input<'a> {
     pub name: &'a str,
     /// Its size in bytes when it was opened.
     pub size: u64,
+    /// What is to be given besides text.
+    pub wants: &'a Wants,
 }
 
 /// Where segments go while they are made.
@@ -49,6 +53,18 @@ pub trait Output {
     fn progress(&mut self, done: u64, total: u64, stage: &str);
     /// The next segment. An error ends the extraction.
     fn segment(&mut self, segment: Segment) -> io::Result<()>;
+    /// The pixels of the picture whose segment came last, made for `wants.pictures[spec]`.
+    /// Whoever asks for none need not take any: they are dropped.
+    fn picture(&mut self, ordinal: u32, spec: usize, picture: Picture) -> io::Result<()> {
+        let _ = (ordinal, spec, picture);
+        Ok(())
+    }
+    /// The next samples of a recording, 16 kHz mono, in order, at most 10 s of them.
+    /// Whoever asks for none need not take any: they are dropped.
+    fn sound(&mut self, samples: &[i16]) -> io::Result<()> {
+        let _ = samples;
+        Ok(())
+    }
 }
 
 /// Reads one file into segments. See the module for the three ways in which it ends.
@@ -98,6 +114,12 @@ fn read(
     *stage = "decode";
     writer.progress(0, input.size, "read");
     let bytes = read_whole(input, max_bytes)?;
+    if known.format == Format::Picture {
+        if let Some(note) = sniff::contradiction(known, named) {
+            writer.note(note);
+        }
+        return picture::read(bytes, input.wants, limits, writer);
+    }
     let label = matches!(known.format, Format::Html | Format::Xml)
         .then(|| declared_encoding(&head))
         .flatten();
@@ -124,7 +146,7 @@ fn read(
 /// plain text, with a note.
 fn read_text(text: &str, known: Known, named: Named, writer: &mut Writer<'_>) -> Facts {
     match known.format {
-        Format::Text | Format::Pdf => prose::plain(text, writer),
+        Format::Text | Format::Pdf | Format::Picture => prose::plain(text, writer),
         Format::Markdown => prose::markdown(text, writer),
         Format::Html => html::page(text, writer),
         Format::Xml => html::xml(text, writer),

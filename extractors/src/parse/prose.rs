@@ -10,7 +10,7 @@ use crate::passage::{Gap, Packer, Shape};
 /// A sign of life after so much text.
 const PROGRESS_EVERY_BYTES: usize = 1 << 20;
 /// Titles longer than this are no titles.
-const TITLE_MAX_CHARS: usize = 200;
+pub(crate) const TITLE_MAX_CHARS: usize = 200;
 /// Lines that an editor broke are at least so wide (in columns; Han counts two) ...
 const WRAP_MIN_COLUMNS: usize = 40;
 /// ... and at most so wide.

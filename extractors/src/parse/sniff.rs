@@ -3,7 +3,7 @@
 //! Names lie: a PNG saved as `.pdf`, a web page of an error saved as `.pdf`, junk saved as
 //! `.txt`. The bytes decide what is read; where they contradict the name the user is told.
 
-use super::encoding;
+use super::{encoding, picture};
 use crate::extraction::Refusal;
 use crate::format::{Format, Known, Named, Unread};
 
@@ -23,8 +23,19 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
         });
     }
     let plain = encoding::is_plain(head);
+    if !plain && let Some(form) = picture::Form::of(head) {
+        return Ok(Known {
+            format: Format::Picture,
+            class: "picture",
+            mime: form.mime(),
+        });
+    }
     if let Some((unread, noun)) = foreign(head, plain) {
         return Err(match named {
+            // One picture under the name of another is no mistake of the user's.
+            Named::As(known) if known.format == Format::Picture && is_picture(unread) => {
+                Refusal::skipped(STAGE, unread.reason())
+            }
             Named::As(known) => {
                 Refusal::failed(STAGE, format!("named {} but is {noun}", announced(known)))
             }
@@ -32,8 +43,12 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
         });
     }
     match named {
-        Named::As(known) if known.format == Format::Pdf => {
-            Err(Refusal::failed(STAGE, no_pdf(head, plain)))
+        Named::As(known) if matches!(known.format, Format::Pdf | Format::Picture) => {
+            let what = misnamed(head, plain, known.format);
+            Err(Refusal::failed(
+                STAGE,
+                format!("named {} but {what}", announced(known)),
+            ))
         }
         Named::As(known) if known.class == "text" => Ok(plain_text_in_dress(head).unwrap_or(known)),
         Named::As(known) => Ok(known),
@@ -61,6 +76,7 @@ fn announced(known: Known) -> String {
         "text" => ".txt".to_owned(),
         "markdown" => ".md".to_owned(),
         "code" => "like source code".to_owned(),
+        "picture" => "like a picture".to_owned(),
         other => format!(".{other}"),
     }
 }
@@ -68,6 +84,24 @@ fn announced(known: Known) -> String {
 fn is_pdf(head: &[u8]) -> bool {
     let head = &head[..head.len().min(PDF_HEADER_WITHIN_BYTES)];
     head.windows(5).any(|window| window == b"%PDF-")
+}
+
+/// What the user is told of bytes that are read as something else than they are named.
+/// Equal bytes of one class get equal notes, so nothing is said of a PNG named .jpg.
+pub(crate) fn contradiction(known: Known, named: Named) -> Option<String> {
+    match named {
+        Named::As(other) if known.format == Format::Picture && other.class != known.class => {
+            Some(format!("named {} but is a picture", announced(other)))
+        }
+        _ => None,
+    }
+}
+
+fn is_picture(unread: Unread) -> bool {
+    matches!(
+        unread,
+        Unread::Heic | Unread::Avif | Unread::Drawing | Unread::RawPhoto | Unread::Picture
+    )
 }
 
 /// What the bytes are, when they are something that is not read.
@@ -88,6 +122,9 @@ fn foreign(head: &[u8], plain: bool) -> Option<(Unread, String)> {
             (Unread::Book, "an e-book".to_owned())
         }
         "application/vnd.sqlite3" => (Unread::Other, "a database".to_owned()),
+        "image/heif" => (Unread::Heic, "a HEIC picture".to_owned()),
+        "image/avif" => (Unread::Avif, "an AVIF picture".to_owned()),
+        "image/x-canon-cr2" => (Unread::RawPhoto, "a camera's raw picture".to_owned()),
         _ => match found.matcher_type() {
             infer::MatcherType::Image => (Unread::Picture, article(found.extension(), "picture")),
             infer::MatcherType::Audio => (Unread::Audio, article(found.extension(), "recording")),
@@ -121,15 +158,18 @@ fn article(extension: &str, noun: &str) -> String {
     format!("{article} {name} {noun}")
 }
 
-fn no_pdf(head: &[u8], plain: bool) -> &'static str {
+/// What stands in place of a format that has a signature.
+fn misnamed(head: &[u8], plain: bool, wanted: Format) -> &'static str {
     if looks_like_html(head) {
-        "named .pdf but is a web page (often a failed download)"
+        "is a web page (often a failed download)"
     } else if head.iter().all(|byte| *byte == 0) {
-        "named .pdf but holds only zeros (often an unfinished download)"
+        "holds only zeros (often an unfinished download)"
     } else if plain {
-        "named .pdf but is plain text"
+        "is plain text"
+    } else if wanted == Format::Pdf {
+        "has no PDF header: damaged, or something else"
     } else {
-        "named .pdf but has no PDF header: damaged, or something else"
+        "has no header of a picture that hippo reads: damaged, or something else"
     }
 }
 
@@ -215,16 +255,23 @@ mod tests {
     fn lying_names_are_told() {
         let err = |text: &str| Err(text.to_owned());
         assert_eq!(
-            decide_as("a.pdf", PNG),
-            err("Failed: named .pdf but is a PNG picture")
+            decide_as("a.jpg", b"<!DOCTYPE html><html>"),
+            err("Failed: named like a picture but is a web page (often a failed download)")
         );
         assert_eq!(
-            decide_as("a.txt", PNG),
-            err("Failed: named .txt but is a PNG picture")
+            decide_as("a.jpg", b"\xFE\x01\x02\x03\0\0"),
+            err(
+                "Failed: named like a picture but has no header of a picture that hippo \
+                 reads: damaged, or something else"
+            )
         );
         assert_eq!(
-            decide_as("a", PNG),
-            err("Skipped: a picture: hippo does not read pictures yet")
+            decide_as("a.jpg", b"\0\0\0\x18ftypavif\0\0\0\0avifmif1"),
+            err(&format!("Skipped: {}", Unread::Avif.reason()))
+        );
+        assert_eq!(
+            decide_as("a.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n"),
+            err("Failed: named like a picture but is plain text")
         );
         assert_eq!(
             decide_as("a.pdf", b"<!DOCTYPE html><html>"),
@@ -246,6 +293,9 @@ mod tests {
 
     #[test]
     fn bytes_choose_the_reading() {
+        for name in ["a.png", "a.jpg", "a.pdf", "a.txt", "a.heic", "a"] {
+            assert_eq!(decide_as(name, PNG), Ok("picture"), "{name}");
+        }
         assert_eq!(decide_as("a.txt", b"%PDF-1.7\n"), Ok("pdf"));
         assert_eq!(decide_as("a.txt", "BMW 汽车".as_bytes()), Ok("text"));
         assert_eq!(decide_as("a", b"\xEF\xBB\xBFWEBVTT\n\n"), Ok("vtt"));

@@ -11,7 +11,7 @@ use std::io;
 use hippo_config::Limits;
 
 use super::Output;
-use crate::extraction::{Metadata, Refusal, Segment, Source};
+use crate::extraction::{Metadata, Picture, Refusal, Segment, Source};
 use crate::language::{self, Tally};
 use crate::passage::{Packer, weight};
 
@@ -41,6 +41,12 @@ impl Place {
             ..Place::BODY
         }
     }
+
+    /// A picture, with what its own metadata says of it.
+    pub(crate) const CAPTION: Place = Place {
+        source: Source::Caption,
+        ..Place::BODY
+    };
 
     /// A stretch of a publisher's transcript.
     pub(crate) fn moment(t0_ms: u64, t1_ms: u64) -> Place {
@@ -129,7 +135,33 @@ impl<'a> Writer<'a> {
     /// Writes one segment. Blank text is none.
     pub(crate) fn put(&mut self, text: &str, place: Place) {
         let text = presentable(text);
-        if self.closed() || text.trim().is_empty() {
+        if !text.trim().is_empty() {
+            self.segment(text, place, false);
+        }
+    }
+
+    /// Writes a picture's segment, whose text may be empty, and then its pixels, one for
+    /// each [`PictureSpec`](hippo_config::PictureSpec) that was asked for.
+    pub(crate) fn picture(
+        &mut self,
+        text: &str,
+        place: Place,
+        pictures: impl Iterator<Item = Picture>,
+    ) {
+        let ordinal = self.ordinal;
+        self.segment(presentable(text), place, true);
+        for (spec, picture) in pictures.enumerate() {
+            if self.closed() {
+                return;
+            }
+            if let Err(error) = self.out.picture(ordinal, spec, picture) {
+                self.error = Some(error);
+            }
+        }
+    }
+
+    fn segment(&mut self, text: Cow<'_, str>, place: Place, picture: bool) {
+        if self.closed() {
             return;
         }
         let bytes = text.len() as u64;
@@ -153,6 +185,7 @@ impl<'a> Writer<'a> {
             t1_ms: place.span_ms.map(|(_, t1)| t1),
             source: place.source,
             text: text.into_owned(),
+            picture,
             lang: lang.map(str::to_owned),
         };
         if let Err(error) = self.out.segment(segment) {

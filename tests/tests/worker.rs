@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use hippo_config::Limits;
 use hippo_daemon::worker::{Level, Outcome, Pool, PoolConfig};
+use hippo_extractors::Wants;
 use tempfile::TempDir;
 
 const BAD: &str = env!("CARGO_BIN_EXE_bad-worker");
@@ -79,7 +80,9 @@ impl Scene {
         let size = text.len() as u64;
         let file = File::open(path).unwrap();
         let name = "subject.txt".to_owned();
-        self.pool.extract(file, name, size, |_| {}).await
+        self.pool
+            .extract(file, name, size, Wants::default(), |_| {})
+            .await
     }
 
     /// The reason of a death that must have come.
@@ -93,7 +96,7 @@ impl Scene {
     /// The text that a command gave back.
     async fn answer(&self, command: &str) -> String {
         match self.read(&format!("bad: {command}\n")).await {
-            Outcome::Done(_, segments) => segments.into_iter().map(|s| s.text).collect(),
+            Outcome::Done(read) => read.segments.into_iter().map(|s| s.text).collect(),
             other => panic!("{command} gave no answer: {other:?}"),
         }
     }
@@ -102,7 +105,7 @@ impl Scene {
     async fn neighbour_is_read(&self) {
         let text = "The elephant remembers what the neighbours forget.";
         match self.read(text).await {
-            Outcome::Done(_, segments) => assert!(segments[0].text.contains("elephant")),
+            Outcome::Done(read) => assert!(read.segments[0].text.contains("elephant")),
             other => panic!("an honest file was not read: {other:?}"),
         }
     }
@@ -267,11 +270,15 @@ async fn dropping_the_future_kills_the_worker() {
     let path = scene.write("stall.txt", "bad: stall\n");
     let file = File::open(path).unwrap();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let work = scene
-        .pool
-        .extract(file, "stall.txt".to_owned(), 1, |progress| {
+    let work = scene.pool.extract(
+        file,
+        "stall.txt".to_owned(),
+        1,
+        Wants::default(),
+        |progress| {
             let _ = tell.send(progress.stage);
-        });
+        },
+    );
     let stage = tokio::select! {
         stage = told.recv() => stage.unwrap(),
         outcome = work => panic!("{outcome:?}"),
@@ -333,7 +340,9 @@ async fn files_are_read_side_by_side() {
     let stalled = scene.write("stall.txt", "bad: stall\n");
     let stall = || {
         let file = File::open(&stalled).unwrap();
-        scene.pool.extract(file, "stall.txt".to_owned(), 1, |_| {})
+        scene
+            .pool
+            .extract(file, "stall.txt".to_owned(), 1, Wants::default(), |_| {})
     };
     let neighbours = async {
         for _ in 0..20 {
@@ -580,7 +589,7 @@ async fn a_descriptor_that_can_write_goes_to_no_worker() {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let outcome = scene
         .pool
-        .extract(file, "subject.txt".to_owned(), 6, |_| {});
+        .extract(file, "subject.txt".to_owned(), 6, Wants::default(), |_| {});
     assert!(matches!(outcome.await, Outcome::Refused(_)));
 }
 

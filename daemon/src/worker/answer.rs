@@ -2,16 +2,19 @@
 //!
 //! A worker may be in the hands of the file that it reads. Pure: frames in, steps out, and
 //! the first thing out of order ends the conversation. What it guards: the daemon's memory
-//! (sizes and counts), the table (ordinals, times), the terminal (control characters), and
-//! the deadline (only what moves counts as a sign of life).
+//! (sizes and counts), the models (a picture has the size that was asked for), the table
+//! (ordinals, times), the terminal (control characters), and the deadline (only what moves
+//! counts as a sign of life).
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hippo_config::Limits;
-use hippo_extractors::{Metadata, Refusal, Segment};
+use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
 
-use super::Progress;
 use super::protocol::{FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES};
+use super::{Progress, Shown};
 
 /// Progress that an honest worker reports: at most one frame each `child::STAGE_EVERY`, 200
 /// a second. Five times that is a flood.
@@ -19,6 +22,9 @@ const PROGRESS_PER_SECOND: u64 = 1_000;
 
 /// Progress frames that may come at once (a stalled daemon finds them queued).
 const PROGRESS_BURST: u64 = 2_000;
+
+/// Pixels of one file: some 400 pictures as most models see them.
+const PICTURES_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// What a frame amounts to.
 #[derive(Debug)]
@@ -34,7 +40,7 @@ pub(super) enum Step {
 /// How a worker says that it is through with a file.
 #[derive(Debug)]
 pub(super) enum Ending {
-    Done(Metadata),
+    Done(Box<Metadata>),
     Refused(Refusal),
     Panicked(String),
 }
@@ -44,6 +50,7 @@ pub(super) enum Ending {
 pub(super) struct Answer<'a> {
     id: u64,
     limits: &'a Limits,
+    wants: &'a Wants,
     begun: Instant,
     /// When it last moved.
     pub(super) alive: Instant,
@@ -53,15 +60,19 @@ pub(super) struct Answer<'a> {
     pub(super) progress: Progress,
     /// What has come.
     pub(super) segments: Vec<Segment>,
+    /// Pixels of the segments that are pictures.
+    pub(super) pictures: Vec<Shown>,
     text_bytes: u64,
+    picture_bytes: usize,
     progress_frames: u64,
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn new(id: u64, limits: &'a Limits, now: Instant) -> Answer<'a> {
+    pub(super) fn new(id: u64, limits: &'a Limits, wants: &'a Wants, now: Instant) -> Answer<'a> {
         Answer {
             id,
             limits,
+            wants,
             begun: now,
             alive: now,
             started: false,
@@ -70,7 +81,9 @@ impl<'a> Answer<'a> {
                 ..Progress::default()
             },
             segments: Vec::new(),
+            pictures: Vec::new(),
             text_bytes: 0,
+            picture_bytes: 0,
             progress_frames: 0,
         }
     }
@@ -84,6 +97,7 @@ impl<'a> Answer<'a> {
             FromWorker::Started { id }
             | FromWorker::Progress { id, .. }
             | FromWorker::Segment { id, .. }
+            | FromWorker::Picture { id, .. }
             | FromWorker::Done { id, .. }
             | FromWorker::Refused { id, .. }
             | FromWorker::Panicked { id, .. } => *id,
@@ -100,6 +114,14 @@ impl<'a> Answer<'a> {
                 done, total, stage, ..
             } => self.moved(done, total, stage, now),
             FromWorker::Segment { segment, .. } => self.segment(segment, now),
+            FromWorker::Picture {
+                ordinal,
+                spec,
+                width,
+                height,
+                rgb,
+                ..
+            } => self.picture(ordinal, spec, [width, height], &rgb, now),
             FromWorker::Done {
                 metadata, segments, ..
             } => self.done(metadata, segments),
@@ -156,7 +178,8 @@ impl<'a> Answer<'a> {
         if u64::from(segment.ordinal) != count {
             return Err(format!("segment {} in place {count}", segment.ordinal));
         }
-        if segment.text.is_empty() || segment.text.len() > SEGMENT_MAX_BYTES {
+        let empty = segment.text.is_empty() && !segment.picture;
+        if empty || segment.text.len() > SEGMENT_MAX_BYTES {
             return Err(format!("a segment of {} bytes", segment.text.len()));
         }
         self.text_bytes += segment.text.len() as u64;
@@ -172,6 +195,49 @@ impl<'a> Answer<'a> {
         }
         clean_option(&mut segment.lang)?;
         self.segments.push(segment);
+        self.alive = now;
+        Ok(Step::Noted)
+    }
+
+    fn picture(
+        &mut self,
+        ordinal: u32,
+        spec: usize,
+        size: [u32; 2],
+        rgb: &str,
+        now: Instant,
+    ) -> Result<Step, String> {
+        let Some(wanted) = self.wants.pictures.get(spec) else {
+            return Err(format!("picture {spec}, which nobody asked for"));
+        };
+        let shown = self.segments.last();
+        if !shown.is_some_and(|segment| segment.picture && segment.ordinal == ordinal) {
+            return Err(format!("a picture for segment {ordinal}, which is none"));
+        }
+        let last = self.pictures.last();
+        if last.is_some_and(|last| last.ordinal == ordinal && last.spec >= spec) {
+            return Err(format!("picture {spec} of segment {ordinal} out of order"));
+        }
+        let pixels = wanted.size as usize * wanted.size as usize;
+        if size != [wanted.size; 2] {
+            return Err(format!("a picture of {size:?}, {} asked", wanted.size));
+        }
+        self.picture_bytes += pixels * 3;
+        if self.picture_bytes > PICTURES_MAX_BYTES {
+            return Err(format!("{} bytes of pictures", self.picture_bytes));
+        }
+        let rgb = BASE64
+            .decode(rgb)
+            .map_err(|error| format!("a picture that cannot be read: {error}"))?;
+        if rgb.len() != pixels * 3 {
+            return Err(format!("a picture of {} bytes", rgb.len()));
+        }
+        let [width, height] = size;
+        self.pictures.push(Shown {
+            ordinal,
+            spec,
+            picture: Picture { width, height, rgb },
+        });
         self.alive = now;
         Ok(Step::Noted)
     }
@@ -197,7 +263,7 @@ impl<'a> Answer<'a> {
         for note in &mut metadata.notes {
             clean(note)?;
         }
-        Ok(Step::End(Ending::Done(metadata)))
+        Ok(Step::End(Ending::Done(Box::new(metadata))))
     }
 
     /// How long until the worker counts as stalled; zero when it does.
@@ -224,6 +290,7 @@ fn clean_option(label: &mut Option<String>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hippo_config::{Filter, Fit, PictureSpec};
     use hippo_extractors::{Kind, Source};
     use proptest::strategy::Strategy as _;
 
@@ -243,8 +310,41 @@ mod tests {
             t1_ms: None,
             source: Source::Body,
             text: text.to_owned(),
+            picture: false,
             lang: None,
         }
+    }
+
+    /// One picture of two by two pixels.
+    fn wants() -> Wants {
+        let spec = PictureSpec {
+            size: 2,
+            fit: Fit::Squash,
+            filter: Filter::Bilinear,
+        };
+        Wants {
+            pictures: vec![spec],
+            sound: false,
+        }
+    }
+
+    fn picture_frame(ordinal: u32, spec: usize, size: u32, bytes: usize) -> FromWorker {
+        FromWorker::Picture {
+            id: 1,
+            ordinal,
+            spec,
+            width: size,
+            height: size,
+            rgb: BASE64.encode(vec![7; bytes]),
+        }
+    }
+
+    fn picture_segment() -> FromWorker {
+        let segment = Segment {
+            picture: true,
+            ..segment(0, "")
+        };
+        FromWorker::Segment { id: 1, segment }
     }
 
     fn frame(ordinal: u32, text: &str) -> FromWorker {
@@ -263,9 +363,9 @@ mod tests {
 
     /// Feeds the frames after a start; the first error, or how it ended.
     fn check(frames: Vec<FromWorker>) -> Result<Option<Ending>, String> {
-        let limits = limits();
+        let (limits, wants) = (limits(), wants());
         let now = Instant::now();
-        let mut answer = Answer::new(1, &limits, now);
+        let mut answer = Answer::new(1, &limits, &wants, now);
         answer.take(FromWorker::Started { id: 1 }, now)?;
         for frame in frames {
             if let Step::End(ending) = answer.take(frame, now)? {
@@ -279,6 +379,14 @@ mod tests {
     fn an_honest_answer_is_taken() {
         let ending = check(vec![frame(0, "one"), frame(1, "two"), done(2)]);
         assert!(matches!(ending, Ok(Some(Ending::Done(_)))));
+    }
+
+    #[test]
+    fn a_picture_that_was_asked_for_is_taken() {
+        let ending = check(vec![picture_segment(), picture_frame(0, 0, 2, 12), done(1)]);
+        assert!(matches!(ending, Ok(Some(Ending::Done(_)))), "{ending:?}");
+        let ending = check(vec![picture_segment(), done(1)]);
+        assert!(matches!(ending, Ok(Some(Ending::Done(_)))), "{ending:?}");
     }
 
     #[test]
@@ -321,6 +429,31 @@ mod tests {
                 }],
             ),
             ("a long label", vec![long_label]),
+            (
+                "a picture of text",
+                vec![frame(0, "x"), picture_frame(0, 0, 2, 12)],
+            ),
+            ("a picture of nothing", vec![picture_frame(0, 0, 2, 12)]),
+            (
+                "a picture nobody wants",
+                vec![picture_segment(), picture_frame(0, 1, 2, 12)],
+            ),
+            (
+                "a picture of another size",
+                vec![picture_segment(), picture_frame(0, 0, 3, 27)],
+            ),
+            (
+                "a picture cut short",
+                vec![picture_segment(), picture_frame(0, 0, 2, 11)],
+            ),
+            (
+                "a picture twice",
+                vec![
+                    picture_segment(),
+                    picture_frame(0, 0, 2, 12),
+                    picture_frame(0, 0, 2, 12),
+                ],
+            ),
         ] {
             assert!(check(frames).is_err(), "{name}");
         }
@@ -328,18 +461,18 @@ mod tests {
 
     #[test]
     fn a_job_begins_with_started() {
-        let limits = limits();
+        let (limits, wants) = (limits(), wants());
         let now = Instant::now();
-        let mut answer = Answer::new(1, &limits, now);
+        let mut answer = Answer::new(1, &limits, &wants, now);
         assert!(answer.take(frame(0, "x"), now).is_err());
     }
 
     #[test]
     fn promise_17_only_what_moves_is_a_sign_of_life() {
-        let limits = limits();
+        let (limits, wants) = (limits(), wants());
         let begun = Instant::now();
         let stall = Duration::from_secs(20);
-        let mut answer = Answer::new(1, &limits, begun);
+        let mut answer = Answer::new(1, &limits, &wants, begun);
         let at = |done: u64| FromWorker::Progress {
             id: 1,
             done,
@@ -395,9 +528,9 @@ mod tests {
                 0..8,
             ),
         ) {
-            let limits = limits();
+            let (limits, wants) = (limits(), wants());
             let now = Instant::now();
-            let mut answer = Answer::new(1, &limits, now);
+            let mut answer = Answer::new(1, &limits, &wants, now);
             let mut reader = super::super::protocol::Frames::default();
             for body in frames {
                 let mut bytes = (body.len() as u32).to_le_bytes().to_vec();

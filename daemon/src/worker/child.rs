@@ -16,9 +16,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hippo_config::Limits;
 use hippo_extractors::parse::{self, Engines, Input, Output};
-use hippo_extractors::{Metadata, Refusal, Segment};
+use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
 
 use super::last_words;
 use super::protocol::{
@@ -48,6 +50,8 @@ pub struct Task<'a> {
     pub size: u64,
     /// What it may hold.
     pub limits: &'a Limits,
+    /// What is to be given besides text.
+    pub wants: &'a Wants,
 }
 
 /// `hippo worker`: serves the extractors until the daemon closes the connection.
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
                 file: task.file,
                 name: task.name,
                 size: task.size,
+                wants: task.wants,
             };
             parse::extract(engines, &input, task.limits, out)
         },
@@ -136,6 +141,7 @@ fn run<E>(
         name: &job.name,
         size: job.size,
         limits,
+        wants: &job.wants,
     };
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| extract(engines, &task, reply)));
     let segments = u64::from(reply.count);
@@ -270,6 +276,18 @@ impl Output for Reply {
             self.flush()?;
         }
         Ok(())
+    }
+
+    fn picture(&mut self, ordinal: u32, spec: usize, picture: Picture) -> io::Result<()> {
+        let frame = FromWorker::Picture {
+            id: self.id,
+            ordinal,
+            spec,
+            width: picture.width,
+            height: picture.height,
+            rgb: BASE64.encode(&picture.rgb),
+        };
+        self.last(&frame).map_err(io::Error::other)
     }
 }
 

@@ -24,7 +24,7 @@ pub mod sandbox;
 mod seccomp;
 mod session;
 
-use hippo_extractors::{Metadata, Refusal, Segment};
+use hippo_extractors::{Metadata, Picture, Refusal, Segment};
 
 pub use pool::{Pool, PoolConfig};
 pub use sandbox::{Level, SandboxReport};
@@ -40,11 +40,33 @@ pub struct Progress {
     pub stage: String,
 }
 
+/// What was read of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extraction {
+    /// What it is.
+    pub metadata: Metadata,
+    /// Its segments, in order.
+    pub segments: Vec<Segment>,
+    /// The pixels that were asked for, in the order of their segments.
+    pub pictures: Vec<Shown>,
+}
+
+/// The pixels of a segment that is a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The segment.
+    pub ordinal: u32,
+    /// For which of the pictures that were wanted.
+    pub spec: usize,
+    /// The pixels.
+    pub picture: Picture,
+}
+
 /// How one file ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Read: what it is, and its segments in order.
-    Done(Metadata, Vec<Segment>),
+    /// It was read.
+    Done(Box<Extraction>),
     /// The extractor said no, with its reason.
     Refused(Refusal),
     /// The worker died of it, or had to be killed: the file's fault, to be recorded and not

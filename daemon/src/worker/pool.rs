@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hippo_config::{Limits, WorkerSettings};
-use hippo_extractors::Refusal;
+use hippo_extractors::{Refusal, Wants};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
@@ -167,13 +167,15 @@ impl Pool {
         Ok(())
     }
 
-    /// Reads one file. `file` is read-only and at its beginning. What the worker reports
-    /// on its way goes to `progress`. Dropping the future kills the worker.
+    /// Reads one file. `file` is read-only and at its beginning; `wants` is what is to be
+    /// given besides text. What the worker reports on its way goes to `progress`. Dropping
+    /// the future kills the worker.
     pub async fn extract(
         &self,
         file: File,
         name: String,
         size: u64,
+        wants: Wants,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Outcome {
         if let Some(refusal) = writable(&file) {
@@ -184,7 +186,7 @@ impl Pool {
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => unavailable("hippo is shutting down"),
-            outcome = Shared::extract(shared, &file, name, size, &progress) => outcome,
+            outcome = Shared::extract(shared, &file, (name, size, wants), &progress) => outcome,
         }
     }
 
@@ -202,15 +204,19 @@ impl Shared {
     async fn extract(
         shared: &Arc<Shared>,
         file: &File,
-        name: String,
-        size: u64,
+        (name, size, wants): (String, u64, Wants),
         progress: &(impl Fn(Progress) + Send + Sync),
     ) -> Outcome {
         let Ok(_seat) = shared.seats.acquire().await else {
             return unavailable("hippo is shutting down");
         };
         let id = shared.next_job.fetch_add(1, Ordering::Relaxed);
-        let job = Job { id, name, size };
+        let job = Job {
+            id,
+            name,
+            size,
+            wants,
+        };
         let config = &shared.config;
         let mut last = String::new();
         for _ in 0..ATTEMPTS {

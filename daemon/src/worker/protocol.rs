@@ -15,7 +15,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use hippo_config::Limits;
-use hippo_extractors::{Metadata, Refusal, Segment};
+use hippo_extractors::{Metadata, Refusal, Segment, Wants};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
@@ -27,11 +27,11 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
-/// One frame. A segment is a passage of about 1 KiB; the largest frame is metadata with
-/// its notes. 1 MiB leaves three orders of magnitude, and bounds what the daemon buffers.
-pub const FRAME_MAX_BYTES: usize = 1024 * 1024;
+/// One frame, and so what the daemon buffers of a worker. A segment is a passage of about
+/// 1 KiB; the largest frame is a picture for a model that sees 512 x 512 pixels: 1 MiB.
+pub const FRAME_MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// Text of one segment. A passage has some 400 characters; the longest that any
 /// extractor makes stays far below, and six-fold JSON escapes still fit a frame.
@@ -90,6 +90,8 @@ pub struct Job {
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
+    /// What is to be given besides text.
+    pub wants: Wants,
 }
 
 /// Daemon to worker.
@@ -139,6 +141,21 @@ pub enum FromWorker {
         id: u64,
         /// What was read.
         segment: Segment,
+    },
+    /// The pixels of the picture whose segment came last.
+    Picture {
+        /// The job.
+        id: u64,
+        /// The segment.
+        ordinal: u32,
+        /// For which of the job's `wants.pictures`.
+        spec: usize,
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Red, green, blue, row by row, as base64: JSON has no bytes.
+        rgb: String,
     },
     /// The end of a file that was read.
     Done {
@@ -405,6 +422,7 @@ mod tests {
             id: 7,
             name: "a.txt".to_owned(),
             size: 0,
+            wants: Wants::default(),
         };
         encode(&ToWorker::Job(job), &mut bytes).unwrap();
         let sent = send_with_file(ours.as_fd(), &bytes, file.as_fd()).unwrap();

@@ -22,7 +22,7 @@ use super::protocol::{
     FrameError, Frames, FromWorker, Job, PROTOCOL, Setup, ToWorker, encode, send_with_file,
 };
 use super::sandbox::SandboxReport;
-use super::{Outcome, Progress};
+use super::{Extraction, Outcome, Progress};
 
 /// How long a worker may take to greet: loading 100 MB of program and PDFium from a cold
 /// disk, at idle priority, beside a machine under full load.
@@ -186,14 +186,18 @@ impl Session {
         self.files += 1;
         self.near_limit = false;
         self.tail.clear();
-        let mut answer = Answer::new(job.id, &config.limits, Instant::now());
+        let mut answer = Answer::new(job.id, &config.limits, &job.wants, Instant::now());
         let result = self
             .converse(config, job, file, &mut answer, progress)
             .await;
         let stage = answer.progress.stage.clone();
         let reason = match result {
             Ok(Ending::Done(metadata)) => {
-                return Verdict::Ended(Outcome::Done(metadata, answer.segments));
+                return Verdict::Ended(Outcome::Done(Box::new(Extraction {
+                    metadata: *metadata,
+                    segments: answer.segments,
+                    pictures: answer.pictures,
+                })));
             }
             Ok(Ending::Refused(refusal)) => return Verdict::Ended(Outcome::Refused(refusal)),
             Ok(Ending::Panicked(message)) => format!("the extractor panicked: {message}"),

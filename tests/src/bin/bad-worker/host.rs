@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use hippo_config::{Limits, WorkerSettings};
 use hippo_daemon::worker::{Pool, PoolConfig};
+use hippo_extractors::Wants;
 
 /// Reads `subject` in a pool of this very program and prints each stage that it reports.
 pub(crate) fn host(subject: &Path) -> ExitCode {
@@ -24,9 +25,15 @@ pub(crate) fn host(subject: &Path) -> ExitCode {
         &Limits::default(),
         None,
     ));
-    let outcome = runtime.block_on(pool.extract(file, "subject".to_owned(), 0, |progress| {
-        println!("{}", progress.stage);
-    }));
+    let outcome = runtime.block_on(pool.extract(
+        file,
+        "subject".to_owned(),
+        0,
+        Wants::default(),
+        |progress| {
+            println!("{}", progress.stage);
+        },
+    ));
     println!("{outcome:?}");
     ExitCode::SUCCESS
 }

@@ -115,6 +115,7 @@ fn extract(engines: &Engines, task: &Task<'_>, out: &mut dyn Output) -> Result<M
             file: task.file,
             name: task.name,
             size: task.size,
+            wants: task.wants,
         };
         return parse::extract(engines, &input, task.limits, out);
     };
@@ -159,6 +160,7 @@ fn segment(ordinal: u32, text: &str) -> Segment {
         t1_ms: None,
         source: Source::Body,
         text: text.to_owned(),
+        picture: false,
         lang: None,
     }
 }

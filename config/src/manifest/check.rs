@@ -11,9 +11,9 @@ const DIM_MAX: usize = 8_192;
 /// Tokens in one text, at most: the longest contexts of sentence encoders.
 const TOKENS_MAX: usize = 32_768;
 
-/// Pixels of a picture's side, at most: the largest encoders take 1,024, and a batch of
-/// such pictures is tens of megabytes.
-const SIZE_MAX: u32 = 2_048;
+/// Pixels of a picture's side, at most: what the worker may send in one frame, and as large
+/// as the largest encoders in use.
+const SIZE_MAX: u32 = 512;
 
 /// Files of a model, at most: one has a dozen. It bounds what a stranger's manifest asks.
 const FILES_MAX: usize = 64;
@@ -178,6 +178,10 @@ fn text(found: &mut Problems, tower: &TextTower) {
 }
 
 fn picture(found: &mut Problems, tower: &PictureTower) {
+    let [from, to] = tower.answers;
+    found.hold(-1.0 <= from && from < to && to <= 1.0, || {
+        format!("picture.answers is [{from}, {to}], must be two rising cosines")
+    });
     let size = tower.size;
     found.hold((1..=SIZE_MAX).contains(&size), || {
         format!("picture.size is {size}, must be 1 to {SIZE_MAX}")

@@ -133,6 +133,7 @@ impl Essence<'_> {
             filter,
             mean,
             std,
+            answers: _,
         } = tower;
         let PictureGraph {
             file,

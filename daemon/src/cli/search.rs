@@ -88,6 +88,7 @@ fn one_hit(hit: &Hit, style: Style) -> String {
     let place = match (hit.page, hit.t0_ms) {
         (_, Some(t0)) => format!("{}  ", clock(t0)),
         (Some(page), None) => format!("page {page}  "),
+        (None, None) if hit.kind == "image" => "picture  ".to_owned(),
         (None, None) => String::new(),
     };
     let mut text: Vec<(char, bool)> = marked(&hit.snippet);

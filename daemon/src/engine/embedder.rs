@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hippo_config::{Manifest, Role};
-use hippo_extractors::infer::{PassageModel, Runtime};
+use hippo_config::{Manifest, PictureTower, Role};
+use hippo_extractors::Picture;
+use hippo_extractors::infer::{JointModel, PassageModel, Runtime};
 use tokio::sync::oneshot;
 
 use crate::query::text::is_wide;
@@ -83,9 +84,24 @@ enum Lane {
 
 type Reply = oneshot::Sender<Result<Vec<Vec<f32>>, String>>;
 
+/// What vectors are made of.
+enum Input {
+    Texts(Vec<String>),
+    Pictures(Vec<Picture>),
+}
+
+impl Input {
+    fn len(&self) -> usize {
+        match self {
+            Input::Texts(texts) => texts.len(),
+            Input::Pictures(pictures) => pictures.len(),
+        }
+    }
+}
+
 struct Request {
     lane: Lane,
-    texts: Vec<String>,
+    input: Input,
     done: Vec<Vec<f32>>,
     reply: Reply,
 }
@@ -165,6 +181,8 @@ pub(super) struct ModelSource {
 #[derive(Clone)]
 pub(super) struct Embedder {
     languages: Arc<Vec<String>>,
+    /// How it sees pictures, if it does.
+    picture: Option<PictureTower>,
     /// Closes the queue when the last handle is dropped.
     closing: Arc<Closing>,
 }
@@ -189,6 +207,7 @@ impl Embedder {
         });
         let embedder = Embedder {
             languages: Arc::new(source.manifest.languages.clone()),
+            picture: source.manifest.picture.clone(),
             closing: Arc::new(Closing(Arc::clone(&shared))),
         };
         std::thread::Builder::new()
@@ -217,6 +236,11 @@ impl Embedder {
         &self.languages
     }
 
+    /// How it sees pictures, if it does.
+    pub(super) fn picture(&self) -> Option<&PictureTower> {
+        self.picture.as_ref()
+    }
+
     /// What is known of it now.
     pub(super) fn facts(&self) -> Facts {
         lock(&self.shared().facts).clone()
@@ -224,7 +248,7 @@ impl Embedder {
 
     /// The vector of a question.
     pub(super) async fn question(&self, text: String) -> Result<Vec<f32>, String> {
-        let mut vectors = self.ask(vec![text], Lane::Question).await?;
+        let mut vectors = self.ask(Input::Texts(vec![text]), Lane::Question).await?;
         vectors
             .pop()
             .ok_or_else(|| "the model gave no vector".to_owned())
@@ -232,12 +256,21 @@ impl Embedder {
 
     /// The vectors of a fresh file's texts, in order.
     pub(super) async fn texts(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
-        let lane = if texts.len() <= SMALL_FILE {
+        self.ask_for_file(Input::Texts(texts)).await
+    }
+
+    /// The vectors of a fresh file's pictures, in order.
+    pub(super) async fn pictures(&self, pictures: Vec<Picture>) -> Result<Vec<Vec<f32>>, String> {
+        self.ask_for_file(Input::Pictures(pictures)).await
+    }
+
+    async fn ask_for_file(&self, input: Input) -> Result<Vec<Vec<f32>>, String> {
+        let lane = if input.len() <= SMALL_FILE {
             Lane::Small
         } else {
             Lane::Bulk
         };
-        self.ask(texts, lane).await
+        self.ask(input, lane).await
     }
 
     /// The vectors of texts that nobody waits for, in order.
@@ -245,18 +278,26 @@ impl Embedder {
         &self,
         texts: Vec<String>,
     ) -> Result<Vec<Vec<f32>>, String> {
-        self.ask(texts, Lane::Background).await
+        self.ask(Input::Texts(texts), Lane::Background).await
     }
 
-    async fn ask(&self, texts: Vec<String>, lane: Lane) -> Result<Vec<Vec<f32>>, String> {
-        if texts.is_empty() {
+    /// The vectors of pictures that nobody waits for, in order.
+    pub(super) async fn pictures_in_background(
+        &self,
+        pictures: Vec<Picture>,
+    ) -> Result<Vec<Vec<f32>>, String> {
+        self.ask(Input::Pictures(pictures), Lane::Background).await
+    }
+
+    async fn ask(&self, input: Input, lane: Lane) -> Result<Vec<Vec<f32>>, String> {
+        if input.len() == 0 {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
         let request = Request {
             lane,
-            done: Vec::with_capacity(texts.len()),
-            texts,
+            done: Vec::with_capacity(input.len()),
+            input,
             reply,
         };
         lock(&self.shared().queues).lanes[lane as usize].push_back(request);
@@ -383,7 +424,8 @@ fn open(source: &ModelSource) -> Result<(Model, &'static str), String> {
 
 /// A loaded model of either role.
 enum Model {
-    Passage(PassageModel),
+    Passage(Box<PassageModel>),
+    Joint(Box<JointModel>),
 }
 
 impl Model {
@@ -391,7 +433,10 @@ impl Model {
         let (dir, manifest) = (&source.dir, &source.manifest);
         match manifest.role {
             Role::Passage => PassageModel::open(runtime, dir, manifest, source.threads)
-                .map(Model::Passage)
+                .map(|model| Model::Passage(Box::new(model)))
+                .map_err(|e| e.to_string()),
+            Role::Joint => JointModel::open(runtime, dir, manifest, source.threads)
+                .map(|model| Model::Joint(Box::new(model)))
                 .map_err(|e| e.to_string()),
             other => Err(format!(
                 "{} is a model of the role {}, which makes no vectors here",
@@ -401,22 +446,42 @@ impl Model {
         }
     }
 
-    fn question(&mut self, text: &str) -> Result<Vec<f32>, String> {
-        let Model::Passage(model) = self;
-        model.embed_query(text).map_err(|e| e.to_string())
+    fn question(&mut self, input: &Input) -> Result<Vec<Vec<f32>>, String> {
+        match (self, input) {
+            (Model::Passage(model), Input::Texts(texts)) => {
+                model.embed_query(&texts[0]).map(|vector| vec![vector])
+            }
+            (Model::Joint(model), Input::Texts(texts)) => model.texts(&[&texts[0]], true),
+            (model, pictures) => return model.batch(pictures, 0, pictures.len()),
+        }
+        .map_err(|e| e.to_string())
     }
 
-    fn texts(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        let Model::Passage(model) = self;
-        model.embed_passages(texts).map_err(|e| e.to_string())
+    fn batch(&mut self, input: &Input, from: usize, to: usize) -> Result<Vec<Vec<f32>>, String> {
+        match (self, input) {
+            (Model::Passage(_), Input::Pictures(_)) => {
+                return Err("a passage model sees no pictures".to_owned());
+            }
+            (Model::Passage(model), Input::Texts(texts)) => {
+                model.embed_passages(&borrowed(&texts[from..to]))
+            }
+            (Model::Joint(model), Input::Texts(texts)) => {
+                model.texts(&borrowed(&texts[from..to]), false)
+            }
+            (Model::Joint(model), Input::Pictures(pictures)) => model.pictures(&pictures[from..to]),
+        }
+        .map_err(|e| e.to_string())
     }
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
 
 /// Does one batch of a request; what is left of it goes back to the head of its queue.
 fn step(shared: &Shared, model: &mut Model, mut request: Request) {
     if request.lane == Lane::Question {
-        let vector = model.question(&request.texts[0]);
-        let _ = request.reply.send(vector.map(|v| vec![v]));
+        let _ = request.reply.send(model.question(&request.input));
         return;
     }
     let size = if request.lane == Lane::Background {
@@ -425,17 +490,19 @@ fn step(shared: &Shared, model: &mut Model, mut request: Request) {
         BULK_BATCH
     };
     let from = request.done.len();
-    let to = (from + size).min(request.texts.len());
-    let batch: Vec<&str> = request.texts[from..to].iter().map(String::as_str).collect();
+    let to = (from + size).min(request.input.len());
     let started = Instant::now();
-    match model.texts(&batch) {
+    match model.batch(&request.input, from, to) {
         Err(error) => {
             let _ = request.reply.send(Err(error));
         }
         Ok(vectors) => {
-            lock(&shared.facts).note(batch.len(), started.elapsed());
+            // What a batch may hold is told from texts: they are most of it.
+            if matches!(request.input, Input::Texts(_)) {
+                lock(&shared.facts).note(to - from, started.elapsed());
+            }
             request.done.extend(vectors);
-            if request.done.len() == request.texts.len() {
+            if request.done.len() == request.input.len() {
                 let _ = request.reply.send(Ok(request.done));
             } else {
                 let lane = request.lane as usize;
@@ -452,7 +519,7 @@ mod tests {
     fn request(lane: Lane) -> Request {
         Request {
             lane,
-            texts: vec![format!("{lane:?}")],
+            input: Input::Texts(vec![format!("{lane:?}")]),
             done: Vec::new(),
             reply: oneshot::channel().0,
         }

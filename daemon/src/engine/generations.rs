@@ -27,7 +27,7 @@ use super::commit::{Completed, Work};
 use super::embedder::REOPEN_AFTER;
 use super::models::{InUse, Lineup, is_picture};
 use super::shared::{Shared, blocking, lock};
-use super::{EngineError, upkeep};
+use super::{EngineError, looks, upkeep};
 use crate::journal::{Generation, Incomplete, Made};
 
 /// A batch is of so many seconds of work: what a crash makes hippo do again.
@@ -329,7 +329,7 @@ async fn fill(
             .unzip();
         let made = async {
             if needs_pictures(space, &file.rows) {
-                pictures_again(shared, space, &file.file, &mut file.rows).await?;
+                looks::again(shared, space, file.file.id, &mut file.rows).await?;
             }
             embedder.texts_in_background(texts).await
         };
@@ -358,18 +358,6 @@ async fn fill(
         state.failed.remove(&file.file.id);
     }
     Ok(())
-}
-
-/// Decodes the pictures of a file once more and gives their rows vectors of a joint space:
-/// pictures are the one thing that the table does not hold.
-#[expect(clippy::unused_async, reason = "the worker is asked here")]
-async fn pictures_again(
-    _shared: &Arc<Shared>,
-    _space: &InUse,
-    _file: &Incomplete,
-    _rows: &mut [Row],
-) -> Result<(), String> {
-    Err("pictures are not decoded in the background".to_owned())
 }
 
 /// Lets the writer record a batch, and the table be cared for.

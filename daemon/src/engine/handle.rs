@@ -63,6 +63,17 @@ impl Handle {
         models::question(&self.shared.models, role, text).await
     }
 
+    /// The cosines at which a picture begins to answer in this space, and surely does.
+    pub fn picture_scale(&self, space: &str) -> [f32; 2] {
+        let lineup = self.shared.models.lineup();
+        let known = lineup.all().find(|known| known.space.name == space);
+        let embedder = known.and_then(|known| known.embedder.as_ref().ok());
+        // Without its model nothing could have been asked there.
+        embedder
+            .and_then(|e| e.picture().map(|p| p.answers))
+            .unwrap_or([0.0, 1.0])
+    }
+
     /// A question is being answered until the guard is dropped: what completes rows in the
     /// background gives way.
     #[must_use]

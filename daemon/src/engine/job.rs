@@ -18,11 +18,12 @@ use hippo_extractors::{
 };
 use hippo_index::{Row, segment_id};
 
+use super::looks::Looks;
 use super::shared::{ReadingGuard, Shared, blocking};
 use super::{EngineError, generations};
 use crate::journal::{Claim, Donor, Generation, Verdict};
 use crate::scan::DiskFact;
-use crate::worker::Outcome;
+use crate::worker::{Extraction, Outcome};
 
 /// Read at once while hashing: large enough to keep a disk streaming.
 const HASH_CHUNK_BYTES: usize = 1 << 20;
@@ -142,13 +143,16 @@ enum Opened {
 }
 
 /// Opens a regular file for reading, never through a symlink and never waiting on a pipe.
-fn open(claim: &Claim) -> Opened {
-    let opened = std::fs::OpenOptions::new()
+pub(super) fn open_for_reading(path: &Path) -> std::io::Result<(File, std::fs::Metadata)> {
+    std::fs::OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(&claim.path)
-        .and_then(|file| file.metadata().map(|stat| (file, stat)));
-    match opened {
+        .open(path)
+        .and_then(|file| file.metadata().map(|stat| (file, stat)))
+}
+
+fn open(claim: &Claim) -> Opened {
+    match open_for_reading(&claim.path) {
         Ok((file, stat)) if stat.is_file() => {
             let disk = fact(claim, &claim.path, &stat);
             Opened::File(file, disk)
@@ -183,7 +187,7 @@ pub(super) fn fact(claim: &Claim, path: &Path, stat: &std::fs::Metadata) -> Disk
     }
 }
 
-async fn hash(mut file: File) -> std::io::Result<(File, [u8; 32])> {
+pub(super) async fn hash(mut file: File) -> std::io::Result<(File, [u8; 32])> {
     let hashed = tokio::task::spawn_blocking(move || {
         use std::io::Seek;
         let mut hasher = blake3::Hasher::new();
@@ -239,7 +243,14 @@ async fn take_over(
         place(row, claim, &disk);
         row.title.clone_from(&donor.title);
     }
-    let generation = embed(shared, claim, &mut rows, donor.generation).await;
+    let generation = embed(
+        shared,
+        claim,
+        &mut rows,
+        &Looks::default(),
+        donor.generation,
+    )
+    .await;
     Ok(Reading::Outcome(Box::new(OutcomeOf {
         disk,
         content: Some(content),
@@ -276,9 +287,15 @@ async fn extract(
     let progress = |p: crate::worker::Progress| {
         shared.note(claim.id, &claim.path, &p.stage, p.done, p.total);
     };
-    let refusal = match shared.pool.extract(file, name, disk.size, progress).await {
-        Outcome::Done(metadata, segments) => {
-            return Ok(done(shared, claim, disk, content, class, metadata, segments).await);
+    let looks = Looks::wanted(shared);
+    let wants = looks.wants();
+    let outcome = shared
+        .pool
+        .extract(file, name, disk.size, wants, progress)
+        .await;
+    let refusal = match outcome {
+        Outcome::Done(read) => {
+            return Ok(done(shared, claim, disk, content, class, *read, looks).await);
         }
         Outcome::Refused(refusal) => refusal,
         Outcome::Died { reason, stage } => Refusal {
@@ -297,15 +314,21 @@ async fn done(
     disk: DiskFact,
     content: [u8; 32],
     class: &'static str,
-    metadata: Metadata,
-    segments: Vec<Segment>,
+    read: Extraction,
+    mut looks: Looks,
 ) -> Reading {
+    let Extraction {
+        metadata,
+        segments,
+        pictures,
+    } = read;
+    looks.pictures = pictures;
     let mut rows: Vec<Row> = segments
         .into_iter()
         .map(|segment| row_of(claim, &disk, &content, &metadata, segment))
         .collect();
-    let read = Generation::new(&extractor_name(), []);
-    let generation = embed(shared, claim, &mut rows, read).await;
+    let made = Generation::new(&extractor_name(), []);
+    let generation = embed(shared, claim, &mut rows, &looks, made).await;
     Reading::Outcome(Box::new(OutcomeOf {
         disk,
         content: Some(content),
@@ -369,6 +392,7 @@ async fn embed(
     shared: &Arc<Shared>,
     claim: &Claim,
     rows: &mut [Row],
+    looks: &Looks,
     mut made: Generation,
 ) -> Generation {
     let lineup = shared.models.lineup();
@@ -377,17 +401,26 @@ async fn embed(
         let Ok(embedder) = &space.embedder else {
             continue;
         };
-        if made.spaces.contains(&space.id) || generations::needs_pictures(space, rows) {
+        if made.spaces.contains(&space.id) {
             continue;
         }
+        // Without their pixels, pictures are completed in the background.
+        let Some((seen, pictures)) = looks.of_rows(space, rows) else {
+            continue;
+        };
         let (at, texts): (Vec<_>, Vec<_>) = space
             .texts_of(rows)
             .map(|(at, text)| (at, text.to_owned()))
             .unzip();
         shared.note(claim.id, &claim.path, "embedding", 0, texts.len() as u64);
-        match embedder.texts(texts).await {
-            Ok(vectors) => {
-                space.give(rows, at, vectors);
+        let vectors = async {
+            let looks = embedder.pictures(pictures).await?;
+            Ok::<_, String>((looks, embedder.texts(texts).await?))
+        };
+        match vectors.await {
+            Ok((looks, meanings)) => {
+                space.give(rows, seen, looks);
+                space.give(rows, at, meanings);
                 made.spaces.insert(space.id);
             }
             Err(reason) => {

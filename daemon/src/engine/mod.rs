@@ -17,6 +17,7 @@ mod embedder;
 mod generations;
 mod handle;
 mod job;
+mod looks;
 mod model_status;
 mod models;
 mod recover;

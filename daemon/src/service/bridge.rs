@@ -64,8 +64,14 @@ impl Memory for Handle {
         found.map_err(|e| e.to_string())
     }
 
-    async fn embed_joint(&self, _: String) -> Option<Result<JointQuestion, String>> {
-        None
+    async fn embed_joint(&self, text: String) -> Option<Result<JointQuestion, String>> {
+        let _asking = self.asking();
+        let asked = self.embed_question(SpaceRole::Joint, &text).await?;
+        Some(asked.map(|Embedding { space, vector }| JointQuestion {
+            picture_scale: self.picture_scale(&space),
+            space,
+            vector,
+        }))
     }
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {

@@ -178,7 +178,8 @@ impl TempHome {
             .args(args)
             .env("HIPPO_HOME", self.home())
             .env("NO_COLOR", "1")
-            .env_remove("HIPPO_LOG");
+            .env_remove("HIPPO_LOG")
+            .env_remove("HIPPO_MODELS_DIR");
         // Where `make` keeps the libraries, for tests that are run without it.
         let libraries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.hippo/lib");
         if std::env::var_os("HIPPO_LIB_DIR").is_none() && libraries.is_dir() {

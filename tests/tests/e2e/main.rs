@@ -14,6 +14,7 @@ mod hostile;
 mod identity;
 mod idle;
 mod models;
+mod pictures;
 mod socket;
 mod storage;
 mod watching;

@@ -1,0 +1,100 @@
+//! Pictures end to end: decoded by the worker, seen by a joint model, found by what they show.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hippo_tests::client::hits;
+use hippo_tests::{Daemon, TempHome, corpus, skip};
+use serde_json::{Value, json};
+
+/// Tiny joint models with random weights, which the extractors are held against.
+fn tiny(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../extractors/tests/data/parity")
+        .join(name)
+}
+
+/// Puts a tiny model into the home's folder of models. To weights that mean nothing every
+/// picture is an answer.
+fn install(home: &TempHome, name: &str) {
+    let dir = home.data().join("models").join(name);
+    fs::create_dir_all(&dir).unwrap();
+    for file in corpus::files_below(&tiny(name)) {
+        fs::copy(&file, dir.join(file.file_name().unwrap())).unwrap();
+    }
+    let manifest = fs::read_to_string(tiny(name).join("manifest.toml")).unwrap();
+    let manifest = manifest.replace("[picture]\n", "[picture]\nanswers = [-1.0, 1.0]\n");
+    fs::write(dir.join("manifest.toml"), manifest).unwrap();
+}
+
+fn has_runtime(test: &str) -> bool {
+    let home = TempHome::new();
+    let output = home.hippo(&["doctor", "--json"]);
+    let there = String::from_utf8_lossy(&output.stdout).contains("libonnxruntime");
+    if !there {
+        skip(test, "no libonnxruntime is found (`make setup` fetches it)");
+    }
+    there
+}
+
+/// A home with some pictures of every sort, and a note.
+fn album() -> (TempHome, usize) {
+    let home = TempHome::new();
+    let pictures = corpus::files_below(&tiny("pictures"));
+    for picture in &pictures {
+        let name = picture.file_name().unwrap().to_str().unwrap();
+        home.write(name, fs::read(picture).unwrap());
+    }
+    home.write("note.txt", "the whiteboard of the kitchen");
+    (home, pictures.len())
+}
+
+/// Pictures that the joint leg alone finds.
+fn seen(daemon: &Daemon) -> usize {
+    let asked = json!({"q": "a dog", "legs": ["joint"], "limit": 100});
+    let answer = daemon.client().post("/v1/search", &asked);
+    let joint = |hit: &&Value| hit["legs"]["joint"].is_number() && hit["kind"] == "image";
+    hits(&answer).iter().filter(joint).count()
+}
+
+#[test]
+fn without_a_joint_model_pictures_are_read_and_wait_for_one() {
+    let (home, pictures) = album();
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let status = daemon.client().status();
+    assert_eq!(status["fresh"]["failed"], 0, "{status:#}");
+    assert_eq!(status["counts"]["by_kind"]["image"], pictures, "{status:#}");
+}
+
+#[test]
+fn a_joint_model_sees_every_picture_and_another_sees_them_again() {
+    let test = "pictures by a joint model";
+    if !has_runtime(test) {
+        return;
+    }
+    let (mut home, pictures) = album();
+    install(&home, "clip");
+    install(&home, "siglip");
+    home.set_text("models.joint", "clip");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    daemon.until("every row has its vector", |client| {
+        let model = client.status()["models"]["joint"].clone();
+        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
+    });
+    assert_eq!(seen(&daemon), pictures);
+    // A picture of known content at another place: one answer that names both.
+    let again = home.write("again/alpha.png", fs::read(home.file("alpha.png")).unwrap());
+    daemon.wait();
+    assert_eq!(seen(&daemon), pictures);
+    assert_eq!(daemon.client().why(&again)["state"], "done");
+    // Another model: the pictures are decoded again, the old one answers until it is whole.
+    let used = json!({"role": "joint", "name": "siglip"});
+    daemon.client().post("/v1/models/use", &used);
+    daemon.until("the other model answers", |client| {
+        let model = client.status()["models"]["joint"].clone();
+        model["name"] == "siglip" && model["building"].is_null()
+    });
+    assert_eq!(seen(&daemon), pictures);
+}

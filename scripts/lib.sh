@@ -16,6 +16,9 @@ fi
 # hippo looks for its libraries here first; a folder given from outside wins.
 export HIPPO_LIB_DIR=${HIPPO_LIB_DIR:-$LIB_DIR}
 
+# The demo models of this checkout; what is pulled later lies in hippo's own home.
+export HIPPO_MODELS_DIR=${HIPPO_MODELS_DIR:-$ROOT/models}
+
 # The home of `make run`: in the checkout, unless that lies so deep that a socket's
 # path would be too long (100 bytes; see docs/settings.md).
 run_home() {

@@ -19,9 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import model
+import warm
 from windows import LONG, SHORT, Corpus, Windows
 
-RATE, WARMUP = 1.6e-3, 100
+WARMUP = 100
 BETA1, BETA2, CLIP, DECAY = 0.9, 0.98, 1.0, 0.01
 LONG_SHARE = (0.12, 0.5)  # share of 30 s batches: before and in the final phase
 SAVE_EVERY_S = 180
@@ -74,11 +75,14 @@ def main():
     parser.add_argument("out", type=pathlib.Path, help="checkpoint to write, and to go on from")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--decay", type=float, default=0.35, help="share of the steps in which the rate falls")
+    parser.add_argument("--rate", type=float, default=1.6e-3, help="the constant learning rate")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--from", dest="first", type=pathlib.Path, help="a ggml Whisper of the same shape to begin from")
     args = parser.parse_args()
     corpus = Corpus(args.data)
     windows = Windows(corpus, args.seed)
-    params, start, spent = model.initial(args.seed, len(corpus.phonemes)), 0, 0.0
+    fresh = functools.partial(warm.parameters, args.first) if args.first else model.initial
+    params, start, spent = fresh(args.seed, len(corpus.phonemes)), 0, 0.0
     moments = (jax.tree.map(np.zeros_like, params), jax.tree.map(np.zeros_like, params))
     if args.out.exists():
         state = pickle.loads(args.out.read_bytes())
@@ -94,7 +98,7 @@ def main():
     while (item := batches.get()) is not None:
         step, batch = item
         left = min(1.0, (args.steps - step) / (args.steps - falling))
-        rate = RATE * min(1.0, (step + 1) / WARMUP) * max(left, 0.01)
+        rate = args.rate * min(1.0, (step + 1) / WARMUP) * max(left, 0.01)
         progress = step / args.steps
         params, moments, metrics = update(params, moments, batch, jnp.float32(step), rate, 0.3 * max(0.15, 1 - progress), 0.5 * max(0.2, 1 - progress))
         seen[batch["mel"].shape[1] == 2 * LONG.frames].append(metrics)

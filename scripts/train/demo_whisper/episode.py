@@ -1,9 +1,11 @@
 """Makes a test "episode": sentences of the demo model's vocabulary in several voices, with pauses, music and silence.
 
-    python episode.py OUT --minutes 3 --seed 1      # OUT.wav (16 kHz mono) and OUT.json
+    python episode.py OUT --minutes 3 --seed 1              # OUT.wav (16 kHz mono) and OUT.json
+    python episode.py OUT --words full                      # 2,413 words instead of the committed model's 430
 
 The JSON holds the true times in seconds: {"seconds", "sentences": [{"start", "end", "text", "voice"}],
-"other": [{"start", "end", "kind"}]} with kind music, noise or silence. Sentences are none of the training ones.
+"other": [{"start", "end", "kind"}]} with kind music, noise or silence. Sentences are none of the full
+model's training ones; those of the first model cannot be known, and a few may be among them.
 The same arguments make the same bytes.
 """
 
@@ -15,14 +17,18 @@ import wave
 
 import numpy as np
 
+import first
 from espeak import RATE, Espeak
-from grammar import sentences
+from grammar import FIRST, FULL, Grammar, sentences
 from sounds import music, noise
-from synth import SENTENCES_SEED, SHARD, VOICES
+from synth import SENTENCES_SEED, SHARD
 
 TRAINED = 24 * SHARD  # at least as many sentences as training had
 OTHER = (4.0, 12.0)  # seconds of music, noise or silence between two stretches of speech
 STRETCH = (3, 8)  # sentences in a stretch, all in one voice
+# The grammar of a model, and the voices that speak an episode of it.
+WORDS = {"first": (FIRST, first.VOICES), "full": (FULL, ["en-us", "en", "en-us+f3", "en+m3"])}
+COMMITTED = "first"  # what models/demo-whisper knows
 LEAD = 0.3  # seconds of silence at the beginning
 
 
@@ -68,10 +74,10 @@ class Episode:
         self._append(sound)
 
 
-def episode(seconds: float, seed: int, voices: list[str], held: bool = False) -> Episode:
-    """An episode of about `seconds`; with `held`, of sentences with pairs of words that training never shows."""
-    trained = frozenset(sentences(TRAINED, SENTENCES_SEED))
-    texts = iter(sentences(int(seconds) + 50, 1_000_000 + seed, held, trained))
+def episode(seconds: float, seed: int, voices: list[str], grammar: Grammar = FULL) -> Episode:
+    """An episode of about `seconds`."""
+    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is FULL else frozenset()
+    texts = iter(sentences(int(seconds) + 50, 1_000_000 + seed, besides=trained, grammar=grammar))
     out = Episode(seed, voices)
     while out.seconds < seconds - 3:
         out.stretch([next(texts) for _ in range(out.r.randint(*STRETCH))], seconds)
@@ -99,9 +105,11 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--voices", nargs="+", default=["en-us", "en", "en-us+f3", "en+m3"], choices=None, help="espeak-ng voices")
+    parser.add_argument("--words", choices=WORDS, default=COMMITTED, help="which model's vocabulary")
+    parser.add_argument("--voices", nargs="+", help="espeak-ng voices instead of the model's own")
     args = parser.parse_args()
-    made = episode(args.minutes * 60, args.seed, args.voices or list(VOICES))
+    grammar, voices = WORDS[args.words]
+    made = episode(args.minutes * 60, args.seed, args.voices or voices, grammar)
     for path in save(made, args.out):
         print(path)
 

@@ -1,9 +1,9 @@
 """Measures an exported model with whisper.cpp itself (pywhispercpp), as hippo runs it: no earlier text as context.
 
-    python evaluate.py MODEL.bin [--vad SILERO.bin] [--quick]
+    python evaluate.py MODEL.bin [--words full] [--vad SILERO.bin] [--quick]
 
-Word error is the edit distance in words over the words said, without case and punctuation. All sentences are new;
-"pairs" ones each contain a pair of words that training never shows; "unheard" voices spoke none of the training.
+Word error is the edit distance in words over the words said, without case and punctuation. All sentences are new
+(of the first model's, which are not known, a few may not be); "pairs" ones each contain a pair of words that training never shows; "unheard" voices spoke none of the training.
 The five minutes of silence, music and noise come from a seed of their own.
 """
 
@@ -16,9 +16,9 @@ import time
 import numpy as np
 from pywhispercpp.model import Model
 
-from episode import TRAINED, episode
+from episode import COMMITTED, TRAINED, WORDS, episode
 from espeak import RATE, Espeak
-from grammar import sentences
+from grammar import FULL, Grammar, sentences
 from sounds import music, noise
 from synth import SENTENCES_SEED, UNHEARD, VOICES
 
@@ -55,13 +55,14 @@ class Recogniser:
         return out
 
 
-def singles(recognise: Recogniser, count: int, held: bool) -> str:
+def singles(recognise: Recogniser, count: int, held: bool, grammar: Grammar, voices: list[str]) -> str:
     """Each sentence a file of its own, in the training voices by turns."""
     espeak, errors, words = Espeak(), 0, 0
-    texts = sentences(count, 2_000_000 + held, held, frozenset(sentences(TRAINED, SENTENCES_SEED)))
+    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is FULL else frozenset()
+    texts = sentences(count, 2_000_000 + held, held, trained, grammar)
     wrong = collections.Counter()
     for i, text in enumerate(texts):
-        voice = list(VOICES)[i % len(VOICES)]
+        voice = voices[i % len(voices)]
         samples = espeak.speak(text, voice, 150 + i % 4 * 10, 40 + i % 5 * 5).samples
         heard = " ".join(s.text for s in recognise(np.concatenate([samples, np.zeros(RATE // 2, np.float32)])))
         e = distance(normal(text), normal(heard))
@@ -72,9 +73,9 @@ def singles(recognise: Recogniser, count: int, held: bool) -> str:
     return f"{100 * errors / words:.2f} % ({errors} of {words} words); errors by voice {dict(wrong)}"
 
 
-def long_form(recognise: Recogniser, minutes: float, seed: int, voices: list[str]) -> str:
+def long_form(recognise: Recogniser, minutes: float, seed: int, voices: list[str], grammar: Grammar) -> str:
     """An episode with music, noise and silence between: word error, and how well the times fit."""
-    made = episode(minutes * 60, seed, voices)
+    made = episode(minutes * 60, seed, voices, grammar)
     heard = recognise(np.clip(np.concatenate(made.parts), -1, 1))
     said = [w for s in made.sentences for w in normal(s["text"])]
     errors = distance(said, [w for s in heard for w in normal(s.text)])
@@ -108,18 +109,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("--vad", type=pathlib.Path, default=pathlib.Path("/work/shared/models/silero-vad-ggml/for-tests-silero-v6.2.0-ggml.bin"))
-    parser.add_argument("--quick", action="store_true", help="a quarter of the sentences, no episodes")
+    parser.add_argument("--words", choices=WORDS, default=COMMITTED, help="which vocabulary the model knows")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the sentences, short episodes")
     args = parser.parse_args()
     recognise = Recogniser(args.model)
+    grammar, spoken_by = WORDS[args.words]
+    trained = list(VOICES) if args.words == "full" else spoken_by
     count = 34 if args.quick else 136
-    print("new sentences:", singles(recognise, count, False), flush=True)
+    print("new sentences:", singles(recognise, count, False, grammar, trained), flush=True)
     print("silence, music, noise, no VAD:", nothing(recognise), flush=True)
     if not args.quick:
-        print("new pairs:", singles(recognise, count // 2, True), flush=True)
-        print("episode:", long_form(recognise, 4, 11, ["en-us", "en", "en-us+f3", "en+m3"]), flush=True)
+        print("new pairs:", singles(recognise, count // 2, True, grammar, trained), flush=True)
         print("silence, music, noise, VAD:", nothing(Recogniser(args.model, args.vad)), flush=True)
+    print("episode:", long_form(recognise, 1 if args.quick else 4, 11, spoken_by, grammar), flush=True)
     for voice in UNHEARD:
-        print(f"unheard {voice}:", long_form(recognise, 1 if args.quick else 3, 21, [voice]), flush=True)
+        print(f"unheard {voice}:", long_form(recognise, 1 if args.quick else 3, 21, [voice], grammar), flush=True)
     print(f"{recognise.seconds:.0f} s of sound in {recognise.spent:.0f} s")
 
 

@@ -5,10 +5,12 @@ such a pair show whether the model hears words or recites pairs. One sentence in
 that the decoder trusts its ears more than the grammar.
 """
 
+import dataclasses
 import random
 import re
 import zlib
 
+import first
 from vocabulary import DETERMINER, FUNCTION, classes, token, words
 
 TEMPLATES = """
@@ -78,34 +80,47 @@ def _article(phrase: str) -> str:
     return f"{'an' if vowel or phrase.startswith(('hon', 'hour')) else 'a'} {phrase}"
 
 
-def _noun_phrase(r: random.Random) -> str:
-    phrase = r.choice(classes()[r.choice(NOUN)])
-    if r.random() < 0.5:
-        phrase = f"{r.choice(classes()['adjective'])} {phrase}"
-    determiner = r.choice(DETERMINER)
-    return _article(phrase) if determiner == "a" else f"{determiner} {phrase}"
+@dataclasses.dataclass(frozen=True)
+class Grammar:
+    """Templates, the words that fill their slots, and the phrases that do."""
+    templates: list[str]
+    classes: dict[str, list[str]]
+    phrases: dict[str, list[str]]  # when, later, subject
+    nouns: list[str]
+    determiners: list[str]
+    any_order: float
 
+    def _noun_phrase(self, r: random.Random) -> str:
+        phrase = r.choice(self.classes[r.choice(self.nouns)])
+        if r.random() < 0.5:
+            phrase = f"{r.choice(self.classes['adjective'])} {phrase}"
+        determiner = r.choice(self.determiners)
+        return _article(phrase) if determiner == "a" else f"{determiner} {phrase}"
 
-def _fill(template: str, r: random.Random) -> str:
-    def slot(match: re.Match) -> str:
-        kind = match[2]
-        if kind == "np":
-            text = _noun_phrase(r)
-        elif kind in ("when", "later", "subject"):
-            text = _fill(r.choice({"when": WHEN, "later": LATER, "subject": SUBJECT}[kind]), r)
+    def _fill(self, template: str, r: random.Random) -> str:
+        def slot(match: re.Match) -> str:
+            kind = match[2]
+            if kind == "np":
+                text = self._noun_phrase(r)
+            elif kind in self.phrases:
+                text = self._fill(r.choice(self.phrases[kind]), r)
+            else:
+                text = r.choice(self.classes[kind])
+            return _article(text) if match[1] else text
+
+        return _SLOT.sub(slot, template)
+
+    def sentence(self, r: random.Random) -> str:
+        """One sentence, with a capital and a full stop or question mark."""
+        if self.any_order and r.random() < self.any_order:
+            text = " ".join(["The", *r.choices(words(), k=r.randint(3, 8))]) + "."
         else:
-            text = r.choice(classes()[kind])
-        return _article(text) if match[1] else text
-
-    return _SLOT.sub(slot, template)
+            text = self._fill(r.choice(self.templates), r)
+        return text[0].upper() + text[1:]
 
 
-def _sentence(r: random.Random) -> str:
-    if r.random() < ANY_ORDER:
-        text = " ".join(["The", *r.choices(words(), k=r.randint(3, 8))]) + "."
-    else:
-        text = _fill(r.choice(TEMPLATES), r)
-    return text[0].upper() + text[1:]
+FULL = Grammar(TEMPLATES, classes(), {"when": WHEN, "later": LATER, "subject": SUBJECT}, NOUN, DETERMINER, ANY_ORDER)
+FIRST = Grammar(first.TEMPLATES, first.CLASSES, {"when": first.WHEN, "later": first.LATER, "subject": first.SUBJECT}, first.NOUN, first.DETERMINER, 0)
 
 
 def spoken(sentence: str) -> list[str]:
@@ -122,11 +137,11 @@ def held_out(sentence: str) -> bool:
     return any(zlib.crc32(f"{a} {b}".encode()) % 12 == 0 for a, b in pairs)
 
 
-def sentences(count: int, seed: int, held: bool = False, besides: frozenset = frozenset()) -> list[str]:
+def sentences(count: int, seed: int, held: bool = False, besides: frozenset = frozenset(), grammar: Grammar = FULL) -> list[str]:
     """`count` different sentences; with `held`, only those that have a held-out pair; none of `besides`."""
     r, out = random.Random(seed), {}
     while len(out) < count:
-        text = _sentence(r)
+        text = grammar.sentence(r)
         first = text.split()[0].rstrip(".?")
         if held_out(text) == held and token(first) is not None and text not in besides:
             out[text] = None

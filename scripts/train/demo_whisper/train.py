@@ -105,7 +105,7 @@ def main():
         if (step + 1) % LOG_EVERY == 0 or step < 3:
             for long, values in seen.items():
                 if values:
-                    mean = np.nanmean(np.array(values), 0)
+                    mean = np.ma.masked_invalid(np.array(values)).mean(0).filled(np.nan)
                     text = " ".join(f"{n} {v:.3f}" for n, v in zip(model.METRICS, mean))
                     print(f"step {step + 1} {spent + time.time() - began:.0f} s {'30 s' if long else 'short'} x{len(values)} {text}", flush=True)
             seen = {True: [], False: []}

@@ -19,15 +19,15 @@ import numpy as np
 
 import first
 from espeak import RATE, Espeak
-from grammar import FIRST, FULL, Grammar, sentences
+from grammar import FIRST, Grammar, sentences
 from sounds import music, noise
 from synth import SENTENCES_SEED, SHARD
 
 TRAINED = 24 * SHARD  # at least as many sentences as training had
 OTHER = (4.0, 12.0)  # seconds of music, noise or silence between two stretches of speech
 STRETCH = (3, 8)  # sentences in a stretch, all in one voice
-# The grammar of a model, and the voices that speak an episode of it.
-WORDS = {"first": (FIRST, first.VOICES), "full": (FULL, ["en-us", "en", "en-us+f3", "en+m3"])}
+# The grammar of a model (None: the trainer's own), and the voices that speak an episode of it.
+WORDS = {"first": (FIRST, first.VOICES), "full": (None, ["en-us", "en", "en-us+f3", "en+m3"])}
 COMMITTED = "first"  # what models/demo-whisper knows
 LEAD = 0.3  # seconds of silence at the beginning
 
@@ -74,9 +74,9 @@ class Episode:
         self._append(sound)
 
 
-def episode(seconds: float, seed: int, voices: list[str], grammar: Grammar = FULL) -> Episode:
+def episode(seconds: float, seed: int, voices: list[str], grammar: Grammar | None = None) -> Episode:
     """An episode of about `seconds`."""
-    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is FULL else frozenset()
+    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is None else frozenset()
     texts = iter(sentences(int(seconds) + 50, 1_000_000 + seed, besides=trained, grammar=grammar))
     out = Episode(seed, voices)
     while out.seconds < seconds - 3:

@@ -18,9 +18,10 @@ from pywhispercpp.model import Model
 
 from episode import COMMITTED, TRAINED, WORDS, episode
 from espeak import RATE, Espeak
-from grammar import FULL, Grammar, sentences
+from grammar import Grammar, sentences
 from sounds import music, noise
 from synth import SENTENCES_SEED, UNHEARD, VOICES
+from vocabulary import SHARED
 
 SETTINGS = {"language": "en", "n_max_text_ctx": 0, "n_threads": 2, "print_progress": False, "print_realtime": False}
 
@@ -55,10 +56,10 @@ class Recogniser:
         return out
 
 
-def singles(recognise: Recogniser, count: int, held: bool, grammar: Grammar, voices: list[str]) -> str:
+def singles(recognise: Recogniser, count: int, held: bool, grammar: Grammar | None, voices: list[str]) -> str:
     """Each sentence a file of its own, in the training voices by turns."""
     espeak, errors, words = Espeak(), 0, 0
-    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is FULL else frozenset()
+    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is None else frozenset()
     texts = sentences(count, 2_000_000 + held, held, trained, grammar)
     wrong = collections.Counter()
     for i, text in enumerate(texts):
@@ -73,7 +74,7 @@ def singles(recognise: Recogniser, count: int, held: bool, grammar: Grammar, voi
     return f"{100 * errors / words:.2f} % ({errors} of {words} words); errors by voice {dict(wrong)}"
 
 
-def long_form(recognise: Recogniser, minutes: float, seed: int, voices: list[str], grammar: Grammar) -> str:
+def long_form(recognise: Recogniser, minutes: float, seed: int, voices: list[str], grammar: Grammar | None) -> str:
     """An episode with music, noise and silence between: word error, and how well the times fit."""
     made = episode(minutes * 60, seed, voices, grammar)
     heard = recognise(np.clip(np.concatenate(made.parts), -1, 1))
@@ -108,7 +109,7 @@ def nothing(recognise: Recogniser) -> str:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=pathlib.Path)
-    parser.add_argument("--vad", type=pathlib.Path, default=pathlib.Path("/work/shared/models/silero-vad-ggml/for-tests-silero-v6.2.0-ggml.bin"))
+    parser.add_argument("--vad", type=pathlib.Path, default=SHARED / "models" / "silero-vad-ggml" / "for-tests-silero-v6.2.0-ggml.bin")
     parser.add_argument("--words", choices=WORDS, default=COMMITTED, help="which vocabulary the model knows")
     parser.add_argument("--quick", action="store_true", help="a quarter of the sentences, short episodes")
     args = parser.parse_args()
@@ -119,7 +120,8 @@ def main():
     print("new sentences:", singles(recognise, count, False, grammar, trained), flush=True)
     print("silence, music, noise, no VAD:", nothing(recognise), flush=True)
     if not args.quick:
-        print("new pairs:", singles(recognise, count // 2, True, grammar, trained), flush=True)
+        if grammar is None:
+            print("new pairs:", singles(recognise, count // 2, True, grammar, trained), flush=True)
         print("silence, music, noise, VAD:", nothing(Recogniser(args.model, args.vad)), flush=True)
     print("episode:", long_form(recognise, 1 if args.quick else 4, 11, spoken_by, grammar), flush=True)
     for voice in UNHEARD:

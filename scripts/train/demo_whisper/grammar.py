@@ -6,6 +6,7 @@ that the decoder trusts its ears more than the grammar.
 """
 
 import dataclasses
+import functools
 import random
 import re
 import zlib
@@ -71,7 +72,6 @@ SUBJECT = "{np};{np};{name};the {person};{name} and the {person};the {plural};he
 NOUN = "thing thing thing place animal person person abstract food".split()
 ANY_ORDER = 0.1  # the share of sentences that are words in any order
 _SLOT = re.compile(r"\{(a )?(\w+)\}")
-_WORDS = frozenset(words())
 _FUNCTION = {*FUNCTION, *DETERMINER, "an"}
 
 
@@ -119,15 +119,25 @@ class Grammar:
         return text[0].upper() + text[1:]
 
 
-FULL = Grammar(TEMPLATES, classes(), {"when": WHEN, "later": LATER, "subject": SUBJECT}, NOUN, DETERMINER, ANY_ORDER)
+@functools.cache
+def full() -> Grammar:
+    """The trainer's own grammar; it needs GPT-2's vocabulary, to leave out what is more than one token."""
+    return Grammar(TEMPLATES, classes(), {"when": WHEN, "later": LATER, "subject": SUBJECT}, NOUN, DETERMINER, ANY_ORDER)
+
+
 FIRST = Grammar(first.TEMPLATES, first.CLASSES, {"when": first.WHEN, "later": first.LATER, "subject": first.SUBJECT}, first.NOUN, first.DETERMINER, 0)
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(words())
 
 
 def spoken(sentence: str) -> list[str]:
     """The words of a sentence as the vocabulary writes them (the first one as within a sentence)."""
     parts = sentence[:-1].split()
     lower = parts[0][0].lower() + parts[0][1:]
-    return [lower if lower in _WORDS else parts[0], *parts[1:]]
+    return [lower if lower in _known() else parts[0], *parts[1:]]
 
 
 def held_out(sentence: str) -> bool:
@@ -137,13 +147,16 @@ def held_out(sentence: str) -> bool:
     return any(zlib.crc32(f"{a} {b}".encode()) % 12 == 0 for a, b in pairs)
 
 
-def sentences(count: int, seed: int, held: bool = False, besides: frozenset = frozenset(), grammar: Grammar = FULL) -> list[str]:
-    """`count` different sentences; with `held`, only those that have a held-out pair; none of `besides`."""
+def sentences(count: int, seed: int, held: bool = False, besides: frozenset = frozenset(), grammar: Grammar | None = None) -> list[str]:
+    """`count` different sentences, none of `besides`; with `held`, only those that have a held-out pair.
+
+    Another grammar than the full one says whatever it says: what its model was trained on is not known.
+    """
     r, out = random.Random(seed), {}
     while len(out) < count:
-        text = grammar.sentence(r)
-        first = text.split()[0].rstrip(".?")
-        if held_out(text) == held and token(first) is not None and text not in besides:
+        text = (grammar or full()).sentence(r)
+        first_word = text.split()[0].rstrip(".?")
+        if grammar is not None or (held_out(text) == held and token(first_word) is not None and text not in besides):
             out[text] = None
     return list(out)
 

@@ -167,9 +167,12 @@ over must may might could would do does please let talk happens happened""".spli
 HOMOPHONES = set("Rose Turkey break eight knew night plain rode sea sell steal tale threw weak wear won wood".split())
 
 
+SHARED = pathlib.Path(os.environ.get("HIPPO_SHARED", pathlib.Path(__file__).resolve().parents[4] / "shared"))
+
+
 def assets() -> pathlib.Path:
     """Whisper's public tables (GPT-2 vocabulary, mel filters); WHISPER_ASSETS names the folder."""
-    return pathlib.Path(os.environ.get("WHISPER_ASSETS", "/work/shared/models/whisper-assets"))
+    return pathlib.Path(os.environ.get("WHISPER_ASSETS", SHARED / "models" / "whisper-assets"))
 
 
 @functools.cache

@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from windows import CONTEXT, EOT, FIRST_WORD, TIMESTAMPS, UNUSED, capitals, first_timestamp
 from vocabulary import words
+from windows import FIRST_WORD, NOSPEECH, TIMESTAMPS, UNUSED, capitals, first_timestamp
 
 D, HEADS, HEAD = 192, 3, 64
 ENCODER, DECODER = 3, 3  # two decoder layers would be taken for a distilled model without timestamps
@@ -208,8 +208,8 @@ def loss(p: dict, b: dict, guide, frames):
               + 0.5 * (_guide(looks[2][:, 0], b["next"], mask) + _guide(looks[2][:, 1], b["next"], mask)))
     is_stamp = (target >= begin) * mask
     stamp_error = 0.02 * (jnp.abs(logits[..., begin:].argmax(-1) + begin - target) * is_stamp).sum() / jnp.maximum(is_stamp.sum(), 1)
-    is_silent = (target[:, 0] == 3)
-    nospeech = jnp.where(is_silent.any(), ((logits[:, 0].argmax(-1) == 3) * is_silent).sum() / jnp.maximum(is_silent.sum(), 1), jnp.nan)
+    is_silent = target[:, 0] == NOSPEECH
+    nospeech = jnp.where(is_silent.any(), ((logits[:, 0].argmax(-1) == NOSPEECH) * is_silent).sum() / jnp.maximum(is_silent.sum(), 1), jnp.nan)
     accuracy = ((logits.argmax(-1) == target) * mask).sum() / count
     metrics = jnp.stack([tokens, accuracy, phoneme_loss, word_loss, word_accuracy, guided, stamp_error, nospeech])
     return tokens + frames * (phoneme_loss + word_loss) + guide * guided, metrics

@@ -199,7 +199,8 @@ def _plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh", "z")) else "s")
 
 
-DOUBLING = set("stop drop grab chase ban plan wrap hug hit cut spin dig win begin forget admit permit scan mend step pat".split()) - {"chase", "mend"}
+# Verbs that double their last letter before -ed.
+DOUBLING = set("stop drop grab ban plan wrap hug admit permit scan".split())
 
 
 def _past(verb: str) -> str:

@@ -29,7 +29,7 @@ class Augment:
     def place(self, rgba, flip, scale, at):
         """Turn, stretch, mirror and move each drawing onto a square; premultiplied."""
         n = len(rgba)
-        angle = self.uniform(n, -0.26, 0.26) * torch.where(self.chance(n, 0.15), 3.0, 1.0)
+        angle = self.uniform(n, -0.2, 0.2) * torch.where(self.chance(n, 0.08), 3.0, 1.0)
         stretch = torch.exp(self.uniform(n, -0.18, 0.18))
         shear = self.uniform(n, -0.15, 0.15)
         mirror = torch.where(flip & self.chance(n, 0.4), -1.0, 1.0)
@@ -58,13 +58,13 @@ class Augment:
     def tint(self, rgb, a):
         """Shift hue and saturation of premultiplied drawings (`a` their alpha)."""
         n = len(rgb)
-        turn = self.uniform(n, -0.25, 0.25) * torch.where(self.chance(n, 0.12), 12.0, 1.0)
+        turn = self.uniform(n, -0.25, 0.25) * torch.where(self.chance(n, 0.06), 12.0, 1.0)
         grey = torch.full((3, 3), 1 / 3)
         cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
         cos, sin = torch.cos(turn).view(n, 1, 1), torch.sin(turn).view(n, 1, 1)
         matrix = cos * torch.eye(3) + sin * cross + (1 - cos) * grey
         strength = self.uniform(n, 0.6, 1.5)
-        strength = torch.where(self.chance(n, 0.1), torch.zeros(n), strength).view(n, 1, 1)
+        strength = torch.where(self.chance(n, 0.06), torch.zeros(n), strength).view(n, 1, 1)
         luma = torch.tensor([0.299, 0.587, 0.114]).expand(3, 3)
         matrix = (strength * torch.eye(3) + (1 - strength) * luma) @ matrix
         return torch.einsum("nij,njhw->nihw", matrix, rgb).clamp(min=0).minimum(a)
@@ -83,10 +83,10 @@ class Augment:
         fine = torch.rand(n, 1, 16, 16, generator=self.generator)
         fine = F.interpolate(fine, (self.size, self.size), mode="bilinear")
         cloudy = (cloudy + fine * 0.4 - 0.2).clamp(0, 1)
-        whole = torch.where(kind < 0.4, torch.ones(n, 3, self.size, self.size), graded)
-        whole = torch.where((kind >= 0.4) & (kind < 0.46), torch.zeros(()), whole)
-        whole = torch.where((kind >= 0.46) & (kind < 0.65), colour.expand_as(whole), whole)
-        return torch.where(kind > 0.82, cloudy, whole)
+        whole = torch.where(kind < 0.5, torch.ones(n, 3, self.size, self.size), graded)
+        whole = torch.where((kind >= 0.5) & (kind < 0.55), torch.zeros(()), whole)
+        whole = torch.where((kind >= 0.55) & (kind < 0.72), colour.expand_as(whole), whole)
+        return torch.where(kind > 0.87, cloudy, whole)
 
     def spoil(self, x):
         """Light, blur, pixelation, noise, a covered corner, grey, negative."""
@@ -96,13 +96,13 @@ class Augment:
         shift = self.uniform(n, -0.12, 0.12).view(shape)
         x = (x - 0.5) * gain + 0.5 + shift
         blurred = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-        x = torch.where(self.chance(n, 0.2).view(shape), blurred, x)
+        x = torch.where(self.chance(n, 0.12).view(shape), blurred, x)
         small = F.interpolate(F.avg_pool2d(x, 2), (self.size, self.size), mode="bilinear")
-        x = torch.where(self.chance(n, 0.12).view(shape), small, x)
+        x = torch.where(self.chance(n, 0.08).view(shape), small, x)
         noise = torch.randn(x.shape, generator=self.generator) * self.uniform(n, 0, 0.08).view(shape)
-        x = torch.where(self.chance(n, 0.25).view(shape), x + noise, x)
+        x = torch.where(self.chance(n, 0.12).view(shape), x + noise, x)
         luma = (x * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-        x = torch.where(self.chance(n, 0.08).view(shape), luma.expand_as(x), x)
+        x = torch.where(self.chance(n, 0.04).view(shape), luma.expand_as(x), x)
         x = torch.where(self.chance(n, 0.02).view(shape), 1 - x, x)
         return self.cover(x).clamp(0, 1)
 
@@ -115,10 +115,10 @@ class Augment:
         across = (line >= left) & (line < left + wide)
         down = (line >= top) & (line < top + high)
         hide = (down.unsqueeze(2) & across.unsqueeze(1)).unsqueeze(1)
-        hide = hide & self.chance(n, 0.12).view(n, 1, 1, 1)
+        hide = hide & self.chance(n, 0.08).view(n, 1, 1, 1)
         return torch.where(hide, self.uniform(n * 3).view(n, 3, 1, 1), x)
 
-    def jpeg(self, x, p=0.08):
+    def jpeg(self, x, p=0.05):
         for i in self.chance(len(x), p).nonzero().flatten().tolist():
             quality = int(self.uniform(1, 15, 80))
             pixels = (x[i].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
@@ -136,7 +136,7 @@ class Augment:
     def __call__(self, rgba, flip, second=None, second_flip=None):
         """`flip`: may be mirrored. `second`: for the first k pictures, another drawing beside."""
         n, k = len(rgba), 0 if second is None else len(second)
-        scale = self.uniform(n, 0.55, 1.15)
+        scale = self.uniform(n, 0.65, 1.12)
         scale = torch.where(self.chance(n, 0.25), self.uniform(n, 0.93, 1.02), scale)
         room = (0.25 + (1 - scale).abs()).clamp(max=0.5).view(n, 1)
         at = self.uniform(n * 2, -1, 1).view(n, 2) * room

@@ -1,7 +1,7 @@
 """Drawings of the concepts, style by style, as one array of small RGBA pictures.
 
 A concept is an emoji without variation selectors and skin tones, for instance "1f415".
-Nine styles are for training; twemoji and openmoji are for measuring, and nothing but
+Ten styles are for training; twemoji and openmoji are for measuring, and nothing but
 evaluate.py and samples.py may ask for them. Run as a program, this file draws everything
 once (some minutes) into WORK/pictures/STYLE.npz: `codes` (str) and `rgba`
 ([n, SIZE, SIZE, 4] uint8, alpha not premultiplied).
@@ -23,7 +23,7 @@ SIZE = 96
 NOTO_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
 TRAINING = [
     "noto", "noto-v1", "emojione", "fxemoji", "streamline",
-    "fluent", "fluent-flat", "fluent-3d", "fluent-mono",
+    "fluent", "fluent-flat", "fluent-3d", "fluent-mono", "flags",
 ]
 UNSEEN = ["twemoji", "openmoji"]
 ICONIFY = {
@@ -71,10 +71,22 @@ def from_iconify(work, style):
             continue
         left, top = icon.get("left", 0), icon.get("top", 0)
         box = f'{left} {top} {icon.get("width", w)} {icon.get("height", h)}'
-        yield code, (
-            f'<svg xmlns="http://www.w3.org/2000/svg" '
-            f'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}">{icon["body"]}</svg>'
-        )
+        yield code, svg(box, icon["body"])
+
+
+def flags(work):
+    """Yield (code, svg text) of flat rectangular flags, named by their country's letters."""
+    icons = json.loads((work / "npm/flag/icons.json").read_text())["icons"]
+    for name, icon in icons.items():
+        if re.fullmatch(r"[a-z]{2}-4x3", name):
+            code = "-".join(f"{0x1f1e6 + ord(c) - ord('a'):x}" for c in name[:2])
+            box = f'0 0 {icon["width"]} {icon["height"]}'
+            yield code, svg(box, icon["body"])
+
+
+def svg(box, body):
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" '
+            f'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="{box}">{body}</svg>')
 
 
 def from_files(folder):
@@ -83,11 +95,11 @@ def from_files(folder):
         yield path.stem, path.read_text()
 
 
-def draw_svg(svg):
+def draw_svg(text):
     """One SVG as [SIZE, SIZE, 4], or None where rsvg cannot."""
     done = subprocess.run(
         ["rsvg-convert", "-w", str(SIZE), "-h", str(SIZE), "-a"],
-        input=svg.encode(), capture_output=True,
+        input=text.encode(), capture_output=True,
     )
     if done.returncode != 0:
         return None
@@ -142,13 +154,15 @@ def drawings(work, style):
         return list(fluent_3d(work))
     if style == "twemoji":
         svgs = from_files(work / "npm/svg")
+    elif style == "flags":
+        svgs = flags(work)
     elif style == "openmoji":
         svgs = from_files(work / "npm/openmoji/color/svg")
     else:
         svgs = from_iconify(work, style)
-    svgs = [(code, svg) for code, svg in svgs if keep(code, style)]
+    svgs = [(code, text) for code, text in svgs if keep(code, style)]
     with ThreadPoolExecutor(2) as pool:
-        drawn = pool.map(draw_svg, [svg for _, svg in svgs])
+        drawn = pool.map(draw_svg, [text for _, text in svgs])
     return [(code, d) for (code, _), d in zip(svgs, drawn) if d is not None]
 
 

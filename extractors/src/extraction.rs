@@ -162,6 +162,33 @@ pub struct Metadata {
     pub engine: String,
     /// What a user may want to know: pages without text, what a limit cut off.
     pub notes: Vec<String>,
+    /// What is known of a recording or a film; none of other kinds.
+    #[serde(default)]
+    pub sound: Option<Sound>,
+}
+
+/// A recording's or a film's own account of itself, beside title and author.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sound {
+    /// How long it plays, in milliseconds; none where nothing tells.
+    pub duration_ms: Option<u64>,
+    /// The podcast, series or album that it belongs to.
+    pub show: Option<String>,
+    /// Its number there, as written.
+    pub episode: Option<String>,
+    /// When it was published or recorded, as written: "2024", "2024-05-01", ...
+    pub date: Option<String>,
+    /// Its chapters, in order of time.
+    pub chapters: Vec<Chapter>,
+}
+
+/// A named stretch of a recording; it ends where the next one begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// When it begins, in milliseconds.
+    pub t0_ms: u64,
+    /// What it is called.
+    pub title: String,
 }
 
 impl Metadata {
@@ -177,6 +204,7 @@ impl Metadata {
             shot: None,
             engine: engine.to_owned(),
             notes: Vec::new(),
+            sound: None,
         }
     }
 }

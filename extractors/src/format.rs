@@ -28,6 +28,8 @@ pub(crate) enum Format {
     Vtt,
     Lrc,
     Pdf,
+    /// A recording, or a film's sound track.
+    Sound,
     Picture,
 }
 
@@ -66,8 +68,8 @@ impl Unread {
             Unread::Picture => {
                 "a kind of picture that hippo cannot decode: save it as JPEG, PNG or WebP"
             }
-            Unread::Audio => "a recording: hippo does not read recordings yet",
-            Unread::Video => "a video: hippo does not read videos yet",
+            Unread::Audio => "a recording of a kind that hippo does not read",
+            Unread::Video => "a video of a kind that hippo does not read",
             Unread::Office => "an office document: hippo does not read office documents yet",
             Unread::Book => "an e-book: hippo does not read e-books yet",
             Unread::Mail => "e-mail: hippo does not read e-mail yet",
@@ -165,6 +167,14 @@ fn by_extension(extension: &str) -> Named {
         "vtt" | "webvtt" => known(Format::Vtt, "vtt", "text/vtt"),
         "lrc" => known(Format::Lrc, "lrc", "text/x-lrc"),
         "pdf" => known(Format::Pdf, "pdf", "application/pdf"),
+        // What is inside says more than the name; one class, so that a film renamed is read once.
+        "mp3" | "mp2" | "mpga" | "m4a" | "m4b" | "m4p" | "m4r" | "aac" | "flac" | "ogg" | "oga"
+        | "opus" | "wav" | "wave" | "aif" | "aiff" | "aifc" | "caf" | "mka" | "weba" => {
+            known(Format::Sound, "sound", "audio/*")
+        }
+        "mp4" | "m4v" | "mov" | "qt" | "mkv" | "webm" | "3gp" | "3g2" | "ogv" => {
+            known(Format::Sound, "sound", "video/*")
+        }
         // Which kind of picture, the bytes say; so all share a class.
         "jpg" | "jpeg" | "jpe" | "jfif" | "png" | "apng" | "gif" | "webp" | "bmp" | "dib"
         | "tif" | "tiff" | "ico" | "qoi" => known(Format::Picture, "picture", "image/*"),
@@ -331,10 +341,10 @@ fn unread_extension(extension: &str) -> Option<Unread> {
             Unread::RawPhoto
         }
         "jxl" | "jp2" | "psd" | "xcf" | "tga" | "exr" | "hdr" | "dds" => Unread::Picture,
-        "mp3" | "m4a" | "m4b" | "wav" | "flac" | "ogg" | "oga" | "opus" | "aac" | "aif"
-        | "aiff" | "wma" | "amr" | "mid" | "midi" | "ape" | "caf" | "mka" => Unread::Audio,
-        "mp4" | "m4v" | "mov" | "mkv" | "webm" | "avi" | "wmv" | "flv" | "mpg" | "mpeg" | "3gp"
-        | "m2ts" | "mts2" | "vob" | "ogv" | "rmvb" => Unread::Video,
+        "wma" | "amr" | "mid" | "midi" | "ape" | "wv" | "tta" | "dsf" | "dff" | "ra" | "ac3"
+        | "dts" | "aax" => Unread::Audio,
+        "avi" | "wmv" | "asf" | "flv" | "mpg" | "mpeg" | "m2ts" | "mts2" | "vob" | "rm"
+        | "rmvb" => Unread::Video,
         "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "ppt"
         | "pptx" | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "rtf" | "pages" | "numbers" | "wps" | "et" | "dps" | "vsd" | "vsdx" | "one" => Unread::Office,
         "epub" | "mobi" | "azw" | "azw3" | "fb2" | "djvu" | "chm" => Unread::Book,
@@ -354,12 +364,17 @@ fn unread_extension(extension: &str) -> Option<Unread> {
     })
 }
 
+/// The largest recording or film: three hours of the best picture. It is streamed, so that
+/// memory sets no bound; `parse::sound` bounds how long it may play.
+const SOUND_MAX_BYTES: u64 = 64 << 30;
+
 /// The largest file of this format that is read, in bytes.
 pub(crate) fn max_bytes(format: Format, limits: &Limits) -> u64 {
     match format {
         Format::Pdf => limits.pdf_max_bytes,
         Format::Picture => limits.picture_max_bytes,
         Format::Srt | Format::Vtt | Format::Lrc => limits.subtitle_max_bytes,
+        Format::Sound => SOUND_MAX_BYTES,
         _ => limits.text_max_bytes,
     }
 }

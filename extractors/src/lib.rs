@@ -1,4 +1,4 @@
-//! Bytes to segments, text to vectors.
+//! Bytes to segments, text to vectors, sound to text.
 //!
 //! Three parts that know little of each other:
 //!
@@ -7,7 +7,8 @@
 //! - [`parse`]: untrusted bytes in, segments out. It runs only inside the sandboxed
 //!   worker, holds one read-only descriptor, opens no path, and ends every file with
 //!   metadata or with a [`Refusal`] that says why.
-//! - [`infer`](mod@infer): text to vectors. It sees decoded text only, never a file of the user's.
+//! - [`infer`](mod@infer): text to vectors, sound to text. It sees what is decoded, never a
+//!   file of the user's.
 //!
 //! Neither half sees the index, the journal or the daemon.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -16,6 +17,7 @@ pub mod extraction;
 pub mod format;
 pub mod infer;
 pub mod language;
+pub mod moments;
 pub mod parse;
 pub mod passage;
 mod weight;

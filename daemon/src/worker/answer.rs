@@ -13,7 +13,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hippo_config::Limits;
 use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
 
-use super::protocol::{FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES};
+use super::protocol::{
+    CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, labels,
+};
 use super::{Progress, Shown};
 
 /// Progress that an honest worker reports: at most one frame each `child::STAGE_EVERY`, 200
@@ -242,7 +244,7 @@ impl<'a> Answer<'a> {
         Ok(Step::Noted)
     }
 
-    fn done(&mut self, mut metadata: Metadata, segments: u64) -> Result<Step, String> {
+    fn done(&mut self, mut metadata: Box<Metadata>, segments: u64) -> Result<Step, String> {
         if segments != self.segments.len() as u64 {
             let came = self.segments.len();
             return Err(format!("{segments} segments announced, {came} came"));
@@ -250,20 +252,12 @@ impl<'a> Answer<'a> {
         if metadata.notes.len() > NOTES_MAX {
             return Err(format!("{} notes", metadata.notes.len()));
         }
-        for label in [&mut metadata.mime, &mut metadata.engine] {
-            clean(label)?;
+        let chapters = metadata.sound.as_ref().map_or(0, |s| s.chapters.len());
+        if chapters > CHAPTERS_MAX {
+            return Err(format!("{chapters} chapters"));
         }
-        for label in [
-            &mut metadata.title,
-            &mut metadata.author,
-            &mut metadata.lang,
-        ] {
-            clean_option(label)?;
-        }
-        for note in &mut metadata.notes {
-            clean(note)?;
-        }
-        Ok(Step::End(Ending::Done(Box::new(metadata))))
+        labels(&mut metadata).try_for_each(clean)?;
+        Ok(Step::End(Ending::Done(metadata)))
     }
 
     /// How long until the worker counts as stalled; zero when it does.
@@ -356,7 +350,7 @@ mod tests {
         let metadata = Metadata::new(Kind::Text, "text/plain", "test");
         FromWorker::Done {
             id: 1,
-            metadata,
+            metadata: Box::new(metadata),
             segments,
         }
     }

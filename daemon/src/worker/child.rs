@@ -24,8 +24,8 @@ use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
 
 use super::last_words;
 use super::protocol::{
-    FrameError, FromWorker, Inbox, Job, LABEL_MAX_BYTES, NOTES_MAX, PROTOCOL, SEGMENT_MAX_BYTES,
-    Setup, ToWorker, encode,
+    CHAPTERS_MAX, FrameError, FromWorker, Inbox, Job, LABEL_MAX_BYTES, NOTES_MAX, PROTOCOL,
+    SEGMENT_MAX_BYTES, Setup, ToWorker, encode, labels,
 };
 use super::sandbox::{self, Kernel, System};
 
@@ -148,7 +148,7 @@ fn run<E>(
     let frame = match result {
         Ok(Ok(metadata)) => FromWorker::Done {
             id,
-            metadata: tidy(metadata),
+            metadata: Box::new(tidy(metadata)),
             segments,
         },
         Ok(Err(mut refusal)) => {
@@ -301,21 +301,11 @@ fn pdfium_path(setup: &Setup) -> Option<PathBuf> {
 
 /// A title of a megabyte is the file's doing and no reason to lose the file.
 fn tidy(mut metadata: Metadata) -> Metadata {
-    for label in [&mut metadata.mime, &mut metadata.engine] {
-        shorten(label);
-    }
-    for label in [
-        &mut metadata.title,
-        &mut metadata.author,
-        &mut metadata.lang,
-    ]
-    .into_iter()
-    .flatten()
-    {
-        shorten(label);
-    }
     metadata.notes.truncate(NOTES_MAX);
-    metadata.notes.iter_mut().for_each(shorten);
+    if let Some(sound) = &mut metadata.sound {
+        sound.chapters.truncate(CHAPTERS_MAX);
+    }
+    labels(&mut metadata).for_each(shorten);
     metadata
 }
 

@@ -15,6 +15,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use hippo_config::Limits;
+use hippo_extractors::extraction::Sound;
 use hippo_extractors::{Metadata, Refusal, Segment, Wants};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -42,6 +43,9 @@ pub const LABEL_MAX_BYTES: usize = 1024;
 
 /// Notes of one file: more would not be read by anybody.
 pub const NOTES_MAX: usize = 64;
+
+/// Chapters of one recording: as many as its reader keeps.
+pub const CHAPTERS_MAX: usize = 1_000;
 
 /// Bytes of length before each frame.
 const HEADER_BYTES: usize = 4;
@@ -162,7 +166,7 @@ pub enum FromWorker {
         /// The job.
         id: u64,
         /// What the file is.
-        metadata: Metadata,
+        metadata: Box<Metadata>,
         /// How many segments were sent.
         segments: u64,
     },
@@ -182,6 +186,42 @@ pub enum FromWorker {
         /// The panic's message.
         message: String,
     },
+}
+
+/// Everything in a file's metadata that a file could have filled with words of its own.
+pub(super) fn labels(metadata: &mut Metadata) -> impl Iterator<Item = &mut String> {
+    let Metadata {
+        mime,
+        title,
+        author,
+        lang,
+        shot,
+        engine,
+        notes,
+        sound,
+        kind: _,
+        pages: _,
+    } = metadata;
+    let shot = shot
+        .iter_mut()
+        .flat_map(|shot| [&mut shot.time, &mut shot.camera, &mut shot.place]);
+    let sound = sound.iter_mut().flat_map(|sound| {
+        let Sound {
+            show,
+            episode,
+            date,
+            chapters,
+            duration_ms: _,
+        } = sound;
+        let chapters = chapters.iter_mut().map(|chapter| &mut chapter.title);
+        [show, episode, date].into_iter().flatten().chain(chapters)
+    });
+    [mime, engine]
+        .into_iter()
+        .chain([title, author, lang].into_iter().flatten())
+        .chain(notes)
+        .chain(shot.flatten())
+        .chain(sound)
 }
 
 /// Appends a frame to `buffer`. A frame beyond [`FRAME_MAX_BYTES`] is an error and leaves

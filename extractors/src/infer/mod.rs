@@ -1,4 +1,4 @@
-//! Trusted inference over decoded data: text and pixels to vectors.
+//! Trusted inference over decoded data: text and pixels to vectors, sound to text.
 //!
 //! Sessions are synchronous and take `&mut self`; the daemon gives each a thread of its
 //! own. What comes out is checked: a vector that is not finite or has no length is an
@@ -10,6 +10,7 @@ mod picture;
 mod provider;
 mod runtime;
 mod session;
+pub mod speech;
 mod text;
 
 use std::path::{Path, PathBuf};

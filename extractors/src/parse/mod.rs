@@ -15,6 +15,7 @@ mod pdf;
 mod picture;
 mod prose;
 mod sniff;
+mod sound;
 mod subtitle;
 mod table;
 mod writer;
@@ -111,6 +112,10 @@ fn read(
         *stage = "pdf";
         return pdf::read(engines, input.file, limits, writer);
     }
+    if known.format == Format::Sound {
+        *stage = sound::STAGE;
+        return sound::read(input, known, writer);
+    }
     *stage = "decode";
     writer.progress(0, input.size, "read");
     let bytes = read_whole(input, max_bytes)?;
@@ -146,7 +151,7 @@ fn read(
 /// plain text, with a note.
 fn read_text(text: &str, known: Known, named: Named, writer: &mut Writer<'_>) -> Facts {
     match known.format {
-        Format::Text | Format::Pdf | Format::Picture => prose::plain(text, writer),
+        Format::Text | Format::Pdf | Format::Picture | Format::Sound => prose::plain(text, writer),
         Format::Markdown => prose::markdown(text, writer),
         Format::Html => html::page(text, writer),
         Format::Xml => html::xml(text, writer),

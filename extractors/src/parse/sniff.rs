@@ -30,10 +30,24 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
             mime: form.mime(),
         });
     }
+    if let Some(noun) = sound(head, plain) {
+        return match named {
+            Named::As(known) if known.format == Format::Sound => Ok(known),
+            Named::As(known) => Err(Refusal::failed(
+                STAGE,
+                format!("named {} but is {noun}", announced(known)),
+            )),
+            Named::Unread(_) | Named::Unknown => Ok(SOUND),
+        };
+    }
     if let Some((unread, noun)) = foreign(head, plain) {
         return Err(match named {
-            // One picture under the name of another is no mistake of the user's.
-            Named::As(known) if known.format == Format::Picture && is_picture(unread) => {
+            // Another picture or recording under this one's name is no mistake of the user's.
+            Named::As(known)
+                if known.format == Format::Picture && is_picture(unread)
+                    || known.format == Format::Sound
+                        && matches!(unread, Unread::Audio | Unread::Video) =>
+            {
                 Refusal::skipped(STAGE, unread.reason())
             }
             Named::As(known) => {
@@ -50,6 +64,10 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
                 format!("named {} but {what}", announced(known)),
             ))
         }
+        Named::As(known) if known.format == Format::Sound => match no_sound(head, plain) {
+            Some(reason) => Err(Refusal::failed(STAGE, reason)),
+            None => Ok(known),
+        },
         Named::As(known) if known.class == "text" => Ok(plain_text_in_dress(head).unwrap_or(known)),
         Named::As(known) => Ok(known),
         Named::Unread(unread) => Err(Refusal::skipped("name", unread.reason())),
@@ -76,6 +94,7 @@ fn announced(known: Known) -> String {
         "text" => ".txt".to_owned(),
         "markdown" => ".md".to_owned(),
         "code" => "like source code".to_owned(),
+        "sound" => "like a recording".to_owned(),
         "picture" => "like a picture".to_owned(),
         other => format!(".{other}"),
     }
@@ -156,6 +175,60 @@ fn article(extension: &str, noun: &str) -> String {
         "a"
     };
     format!("{article} {name} {noun}")
+}
+
+/// What the bytes are, when they are sound that is read: a name for it.
+fn sound(head: &[u8], plain: bool) -> Option<&'static str> {
+    if plain {
+        return None;
+    }
+    let at = |from: usize, len: usize| head.get(from..from + len).unwrap_or_default();
+    match (at(0, 4), at(8, 4)) {
+        (b"RIFF", b"WAVE") => return Some("a WAV recording"),
+        (b"FORM", b"AIFF" | b"AIFC") => return Some("an AIFF recording"),
+        (b"fLaC", _) => return Some("a FLAC recording"),
+        (b"OggS", _) => return Some("an Ogg recording"),
+        (b"caff", _) => return Some("a CAF recording"),
+        (b"\x1A\x45\xDF\xA3", _) => return Some("a Matroska video"),
+        _ => {}
+    }
+    if at(4, 4) == b"ftyp" {
+        return match at(8, 4) {
+            // Pictures live in the same boxes.
+            b"heic" | b"heix" | b"hevc" | b"heim" | b"heis" | b"mif1" | b"msf1" | b"avif"
+            | b"avis" | b"crx " => None,
+            b"M4A " | b"M4B " | b"M4P " => Some("an M4A recording"),
+            b"qt  " => Some("a QuickTime video"),
+            _ => Some("an MP4 video"),
+        };
+    }
+    if head.starts_with(b"ID3") {
+        return Some("an MP3 recording");
+    }
+    match infer::get(head)?.mime_type() {
+        "audio/mpeg" => Some("an MP3 recording"),
+        "audio/aac" => Some("an AAC recording"),
+        _ => None,
+    }
+}
+
+const SOUND: Known = Known {
+    format: Format::Sound,
+    class: "sound",
+    mime: "audio/*",
+};
+
+/// What is surely no recording, whatever its name.
+fn no_sound(head: &[u8], plain: bool) -> Option<&'static str> {
+    if looks_like_html(head) {
+        Some("named like a recording but is a web page (often a failed download)")
+    } else if head.iter().all(|byte| *byte == 0) {
+        Some("named like a recording but holds only zeros (often an unfinished download)")
+    } else if plain {
+        Some("named like a recording but is plain text")
+    } else {
+        None
+    }
 }
 
 /// What stands in place of a format that has a signature.
@@ -289,6 +362,42 @@ mod tests {
             decide_as("a.txt", b"{\\rtf1\\ansi"),
             err("Failed: named .txt but is an RTF document")
         );
+    }
+
+    #[test]
+    fn sound_is_known_by_its_bytes() {
+        let wav = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0";
+        let film = b"\0\0\0\x18ftypisom\0\0\x02\0";
+        for name in ["a.wav", "a.mp3", "a.mp4", "a", "a.zzz", "a.wma"] {
+            assert_eq!(decide_as(name, wav), Ok("sound"), "{name}");
+            assert_eq!(decide_as(name, film), Ok("sound"), "{name}");
+        }
+        let err = |text: &str| Err(text.to_owned());
+        assert_eq!(
+            decide_as("a.txt", b"ID3\x03\0\0\0\0\x01\0"),
+            err("Failed: named .txt but is an MP3 recording")
+        );
+        assert_eq!(decide_as("a.mp3", PNG), Ok("picture"));
+        assert_eq!(
+            decide_as("a.m4a", b"<!doctype html><title>404"),
+            err("Failed: named like a recording but is a web page (often a failed download)")
+        );
+        assert_eq!(
+            decide_as("a.mp4", &[0; 512]),
+            err(
+                "Failed: named like a recording but holds only zeros (often an unfinished download)"
+            )
+        );
+        assert_eq!(
+            decide_as("a.mp3", b"to be recorded"),
+            err("Failed: named like a recording but is plain text")
+        );
+        assert_eq!(
+            decide_as("a.mp4", b"RIFF\x24\0\0\0AVI LIST\x10\0\0\0hdrl"),
+            err("Skipped: a video of a kind that hippo does not read")
+        );
+        let heic = decide_as("a", b"\0\0\0\x18ftypheic\0\0\0\0heicmif1\0\0\0\0");
+        assert!(heic.unwrap_err().contains("HEIC"));
     }
 
     #[test]

@@ -115,6 +115,14 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Sends a stretch of sound. False once nobody listens any more.
+    pub(crate) fn sound(&mut self, samples: &[i16]) -> bool {
+        if self.error.is_none() {
+            self.error = self.out.sound(samples).err();
+        }
+        self.error.is_none()
+    }
+
     /// Whether more segments would be swallowed.
     pub(crate) fn closed(&self) -> bool {
         self.full || self.error.is_some()
@@ -240,6 +248,7 @@ pub(crate) mod tests {
     pub(crate) struct Kept {
         pub(crate) segments: Vec<Segment>,
         pub(crate) signs_of_life: usize,
+        pub(crate) sound: Vec<i16>,
     }
 
     impl Output for Kept {
@@ -249,6 +258,12 @@ pub(crate) mod tests {
 
         fn segment(&mut self, segment: Segment) -> io::Result<()> {
             self.segments.push(segment);
+            Ok(())
+        }
+
+        fn sound(&mut self, samples: &[i16]) -> io::Result<()> {
+            assert!(samples.len() <= 160_000);
+            self.sound.extend_from_slice(samples);
             Ok(())
         }
     }

@@ -1,0 +1,285 @@
+//! Lines with times into moments.
+//!
+//! A line is too short to be found by what it means; an episode is too long to point at. A
+//! moment is in between: 20 to 60 seconds or a passage's length, cut at pauses and sentence
+//! ends, never across a speaker or a long pause, with its times kept. Subtitles and speech
+//! that was recognised are cut alike.
+//!
+//! Promises: every word of every line stands in one moment, in order; times are those of the
+//! lines, and a line that is a monologue is shared out over its own time.
+
+use std::collections::VecDeque;
+
+use crate::passage::{Gap, MAX_WEIGHT, MIN_WEIGHT, Packer, Shape, weight};
+use crate::weight::is_cjk;
+
+/// A moment of at least this length ends at the next pause or sentence.
+pub const MOMENT_MIN_MS: u64 = 20_000;
+/// No moment is longer than this, single lines aside.
+pub const MOMENT_MAX_MS: u64 = 60_000;
+/// A silence of this length is a pause in the talk.
+const PAUSE_MS: u64 = 1_500;
+/// A silence of this length ends a moment however short it is: another scene.
+pub const SILENCE_MS: u64 = 15_000;
+/// Lines of at most so many characters are single words (word-level transcripts).
+const WORD_MAX_CHARS: usize = 3;
+
+/// Somebody says something from one time to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// When it begins, in milliseconds.
+    pub t0_ms: u64,
+    /// When it ends.
+    pub t1_ms: u64,
+    /// Who says it, where that is known.
+    pub speaker: Option<&'a str>,
+    /// The words.
+    pub text: &'a str,
+}
+
+/// What an answer points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// When it begins, in milliseconds.
+    pub t0_ms: u64,
+    /// When it ends.
+    pub t1_ms: u64,
+    /// The words, behind the speaker's name where that is known.
+    pub text: String,
+}
+
+/// Cuts lines into moments: feed it with [`Cutter::push`], take what is ready with
+/// [`Cutter::pop`], end it with [`Cutter::finish`].
+#[derive(Debug, Default)]
+pub struct Cutter {
+    open: Open,
+    ready: VecDeque<Moment>,
+}
+
+impl Cutter {
+    /// Before the first line.
+    pub fn new() -> Cutter {
+        Cutter::default()
+    }
+
+    /// The next line.
+    pub fn push(&mut self, line: Line<'_>) {
+        let line_weight = weight(line.text);
+        if self.open.ends_before(line, line_weight) {
+            self.finish();
+        }
+        self.open.add(line, line_weight);
+    }
+
+    /// The next moment that is complete.
+    pub fn pop(&mut self) -> Option<Moment> {
+        self.ready.pop_front()
+    }
+
+    /// The end: what is open is complete. One that is too heavy (a line of a whole monologue)
+    /// comes in pieces, each with its share of the time.
+    pub fn finish(&mut self) {
+        let Open {
+            moment,
+            weight: total,
+            ..
+        } = std::mem::take(&mut self.open);
+        if moment.text.is_empty() {
+            return;
+        }
+        if total <= MAX_WEIGHT {
+            self.ready.push_back(moment);
+            return;
+        }
+        let mut packer = Packer::new();
+        packer.push(Shape::Prose, Gap::Line, &moment.text);
+        packer.flush();
+        let length_ms = (moment.t1_ms - moment.t0_ms) as f64;
+        let at =
+            |said: usize| moment.t0_ms + (length_ms * (said as f64 / total as f64).min(1.0)) as u64;
+        let mut said = 0;
+        while let Some(piece) = packer.pop() {
+            let fresh = weight(&piece.text[piece.overlap_bytes..]);
+            self.ready.push_back(Moment {
+                t0_ms: at(said),
+                t1_ms: at(said + fresh),
+                text: piece.text,
+            });
+            said += fresh;
+        }
+    }
+}
+
+/// The moment that is being put together.
+#[derive(Debug)]
+struct Open {
+    moment: Moment,
+    weight: usize,
+    speaker: Option<String>,
+}
+
+impl Default for Open {
+    fn default() -> Open {
+        Open {
+            moment: Moment {
+                t0_ms: 0,
+                t1_ms: 0,
+                text: String::new(),
+            },
+            weight: 0,
+            speaker: None,
+        }
+    }
+}
+
+impl Open {
+    /// Whether the moment ends before this line.
+    fn ends_before(&self, line: Line<'_>, line_weight: usize) -> bool {
+        let Moment { t0_ms, t1_ms, text } = &self.moment;
+        if text.is_empty() {
+            return false;
+        }
+        // A line without a name goes on with the speaker before it.
+        if line.speaker.is_some() && line.speaker != self.speaker.as_deref() {
+            return true;
+        }
+        let pause_ms = line.t0_ms.saturating_sub(*t1_ms);
+        let grown_ms = line.t1_ms.saturating_sub(*t0_ms);
+        if pause_ms >= SILENCE_MS
+            || grown_ms > MOMENT_MAX_MS
+            || self.weight + line_weight > MAX_WEIGHT
+        {
+            return true;
+        }
+        let long_enough =
+            t1_ms.saturating_sub(*t0_ms) >= MOMENT_MIN_MS || self.weight >= MIN_WEIGHT;
+        let sentence_ended = text
+            .trim_end()
+            .ends_with(['.', '!', '?', '。', '！', '？', '…']);
+        long_enough && (pause_ms >= PAUSE_MS || sentence_ended)
+    }
+
+    fn add(&mut self, line: Line<'_>, line_weight: usize) {
+        let moment = &mut self.moment;
+        if moment.text.is_empty() {
+            moment.t0_ms = line.t0_ms;
+            self.speaker = line.speaker.map(str::to_owned);
+            if let Some(speaker) = line.speaker {
+                moment.text = format!("{speaker}: ");
+                self.weight = weight(&moment.text);
+            }
+        } else {
+            let joint = joint(&moment.text, line.text);
+            moment.text.push_str(joint);
+        }
+        moment.text.push_str(line.text);
+        self.weight += line_weight;
+        moment.t1_ms = moment.t1_ms.max(line.t1_ms);
+    }
+}
+
+/// What stands between two lines: nothing between the characters of a Chinese word-by-word
+/// transcript, a line's end between Chinese utterances (which carry no full stops), a space
+/// otherwise.
+fn joint(before: &str, after: &str) -> &'static str {
+    let meet =
+        before.chars().next_back().is_some_and(is_cjk) && after.chars().next().is_some_and(is_cjk);
+    if !meet {
+        " "
+    } else if after.chars().nth(WORD_MAX_CHARS).is_none() {
+        ""
+    } else {
+        "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Owned = (u64, u64, Option<&'static str>, String);
+
+    fn cut(lines: &[Owned]) -> Vec<Moment> {
+        let mut cutter = Cutter::new();
+        let mut moments = Vec::new();
+        for (t0_ms, t1_ms, speaker, text) in lines {
+            cutter.push(Line {
+                t0_ms: *t0_ms,
+                t1_ms: *t1_ms,
+                speaker: *speaker,
+                text,
+            });
+            moments.extend(std::iter::from_fn(|| cutter.pop()));
+        }
+        cutter.finish();
+        moments.extend(std::iter::from_fn(|| cutter.pop()));
+        moments
+    }
+
+    fn words(text: &str) -> Vec<&str> {
+        text.split_whitespace().collect()
+    }
+
+    #[test]
+    fn a_line_with_a_name_ends_another_speaker() {
+        let moments = cut(&[
+            (0, 2_000, Some("Ada"), "One".to_owned()),
+            (2_000, 4_000, None, "two".to_owned()),
+            (4_000, 6_000, Some("Bob"), "three".to_owned()),
+        ]);
+        let texts: Vec<_> = moments.iter().map(|moment| moment.text.as_str()).collect();
+        assert_eq!(texts, ["Ada: One two", "Bob: three"]);
+    }
+
+    proptest! {
+        /// Nothing is lost and the bounds hold, whatever is said and whenever.
+        #[test]
+        fn nothing_is_lost_and_bounds_hold(
+            lines in prop::collection::vec((0_u64..40_000, 100_u64..30_000, 1_usize..60, any::<bool>()), 1..120)
+        ) {
+            let mut at = 0;
+            let mut count = 0;
+            let lines: Vec<Owned> = lines
+                .into_iter()
+                .map(|(pause, length, said, ends)| {
+                    let t0 = at + pause;
+                    at = t0 + length;
+                    let mut text = (count..count + said).map(|n| format!("w{n}")).collect::<Vec<_>>().join(" ");
+                    count += said;
+                    if ends { text.push('.'); }
+                    (t0, at, None, text)
+                })
+                .collect();
+            let moments = cut(&lines);
+            let all: Vec<String> = lines.iter().flat_map(|line| words(&line.3)).map(str::to_owned).collect();
+            let kept: Vec<String> = moments.iter().flat_map(|moment| words(&moment.text)).map(str::to_owned).collect();
+            prop_assert_eq!(kept, all);
+            let mut before = 0;
+            for moment in &moments {
+                prop_assert!(before <= moment.t0_ms && moment.t0_ms <= moment.t1_ms);
+                prop_assert!(moment.t1_ms - moment.t0_ms <= MOMENT_MAX_MS);
+                prop_assert!(weight(&moment.text) <= MAX_WEIGHT);
+                before = moment.t1_ms;
+            }
+            for pair in lines.windows(2) {
+                if pair[1].0 - pair[0].1 >= SILENCE_MS {
+                    let across = moments.iter().any(|m| m.t0_ms < pair[0].1 && m.t1_ms > pair[1].0);
+                    prop_assert!(!across, "a moment lies across a long pause");
+                }
+            }
+            // Short ones have their reason: a long pause, a limit, or the end.
+            for (nth, moment) in moments.iter().enumerate().take(moments.len() - 1) {
+                let next = &moments[nth + 1];
+                let long = moment.t1_ms - moment.t0_ms >= MOMENT_MIN_MS || weight(&moment.text) >= MIN_WEIGHT;
+                let first_of_next = lines.iter().find(|line| line.0 == next.t0_ms);
+                let reason = next.t0_ms - moment.t1_ms >= SILENCE_MS
+                    || first_of_next.is_none_or(|line| {
+                        line.1 - moment.t0_ms > MOMENT_MAX_MS
+                            || weight(&moment.text) + weight(&line.3) > MAX_WEIGHT
+                    });
+                prop_assert!(long || reason, "{moment:?} before {next:?}");
+            }
+        }
+    }
+}

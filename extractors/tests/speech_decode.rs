@@ -1,0 +1,406 @@
+//! Recordings and films, read as the worker reads them: every format sounds as it should, and
+//! every broken file ends with a reason.
+#![allow(clippy::unwrap_used)]
+
+use std::f64::consts::TAU;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hippo_config::Limits;
+use hippo_extractors::parse::{Engines, Input, Output, Wants, extract};
+use hippo_extractors::{Kind, Metadata, Refusal, Segment, Verdict, refuse_unread};
+
+const RATE: usize = 16_000;
+
+#[derive(Default)]
+struct Kept {
+    segments: Vec<Segment>,
+    sound: Vec<i16>,
+    chunks: usize,
+    last_progress: (u64, u64),
+}
+
+impl Output for Kept {
+    fn progress(&mut self, done: u64, total: u64, _: &str) {
+        self.last_progress = (done, total);
+    }
+    fn segment(&mut self, segment: Segment) -> io::Result<()> {
+        self.segments.push(segment);
+        Ok(())
+    }
+    fn sound(&mut self, samples: &[i16]) -> io::Result<()> {
+        assert!(!samples.is_empty() && samples.len() <= 10 * RATE);
+        self.sound.extend_from_slice(samples);
+        self.chunks += 1;
+        Ok(())
+    }
+}
+
+fn read_file(path: &Path, wants: &Wants) -> (Result<Metadata, Refusal>, Kept) {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let file = File::open(path).unwrap();
+    let size = file.metadata().unwrap().len();
+    let limits = Limits::default();
+    let mut kept = Kept::default();
+    if let Some(refusal) = refuse_unread(name.as_ref(), size, &limits) {
+        return (Err(refusal), kept);
+    }
+    let input = Input {
+        file: &file,
+        name: &name,
+        size,
+        wants,
+    };
+    let ended = extract(&Engines::load(None), &input, &limits, &mut kept);
+    (ended, kept)
+}
+
+fn listen(path: &Path) -> (Result<Metadata, Refusal>, Kept) {
+    read_file(
+        path,
+        &Wants {
+            sound: true,
+            ..Wants::default()
+        },
+    )
+}
+
+fn listen_to(name: &str, bytes: &[u8]) -> (Result<Metadata, Refusal>, Kept) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    File::create(&path).unwrap().write_all(bytes).unwrap();
+    listen(&path)
+}
+
+fn reason(name: &str, bytes: &[u8]) -> String {
+    match listen_to(name, bytes).0 {
+        Ok(metadata) => panic!("{name} was read: {metadata:?}"),
+        Err(refusal) => format!("{:?}: {}", refusal.verdict, refusal.reason),
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/sound")
+        .join(name)
+}
+
+/// Every fixture with the two tones.
+const TONES: [(&str, &str, Kind); 14] = [
+    ("tones.mp3", "audio/mpeg", Kind::Audio),
+    ("tones.m4a", "audio/mp4", Kind::Audio),
+    ("tones-alac.m4a", "audio/mp4", Kind::Audio),
+    ("tones.aac", "audio/aac", Kind::Audio),
+    ("tones.flac", "audio/flac", Kind::Audio),
+    ("tones.ogg", "audio/ogg", Kind::Audio),
+    ("tones.opus", "audio/ogg", Kind::Audio),
+    ("tones.aiff", "audio/aiff", Kind::Audio),
+    ("tones.caf", "audio/x-caf", Kind::Audio),
+    ("tones.mp4", "video/mp4", Kind::Video),
+    ("tones.mkv", "video/x-matroska", Kind::Video),
+    ("tones.webm", "video/webm", Kind::Video),
+    ("tones.mov", "video/quicktime", Kind::Video),
+    ("tones.wav", "audio/wav", Kind::Audio),
+];
+
+/// A WAV file of 16-bit samples.
+fn wav(rate: u32, channels: u16, samples: &[i16]) -> Vec<u8> {
+    let data_bytes = samples.len() as u32 * 2;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data_bytes).to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+    bytes.extend(channels.to_le_bytes());
+    bytes.extend(rate.to_le_bytes());
+    bytes.extend((rate * u32::from(channels) * 2).to_le_bytes());
+    bytes.extend((channels * 2).to_le_bytes());
+    bytes.extend(b"\x10\0data");
+    bytes.extend(data_bytes.to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    bytes
+}
+
+fn tone(rate: u32, hz: f64, seconds: f64) -> Vec<i16> {
+    (0..(f64::from(rate) * seconds) as usize)
+        .map(|n| (16_000.0 * (TAU * hz * n as f64 / f64::from(rate)).sin()) as i16)
+        .collect()
+}
+
+fn tones_wav() -> Vec<u8> {
+    let mono = [tone(44_100, 500.0, 0.6), tone(44_100, 1_500.0, 0.6)].concat();
+    let stereo: Vec<i16> = mono.iter().flat_map(|sample| [*sample; 2]).collect();
+    wav(44_100, 2, &stereo)
+}
+
+fn tones(name: &str) -> (Result<Metadata, Refusal>, Kept) {
+    if name == "tones.wav" {
+        listen_to(name, &tones_wav())
+    } else {
+        listen(&fixture(name))
+    }
+}
+
+/// How much of the power of a stretch is in one tone: 1 for nothing but that.
+fn share_of(sound: &[i16], hz: f64) -> f64 {
+    let (mut re, mut im, mut power) = (0.0, 0.0, 0.0);
+    for (n, sample) in sound.iter().enumerate() {
+        let angle = TAU * hz * n as f64 / RATE as f64;
+        re += f64::from(*sample) * angle.cos();
+        im += f64::from(*sample) * angle.sin();
+        power += f64::from(*sample).powi(2);
+    }
+    2.0 * (re * re + im * im) / (sound.len() as f64 * power.max(1.0))
+}
+
+#[test]
+fn every_format_sounds_as_it_should() {
+    for (name, mime, kind) in TONES {
+        let (ended, kept) = tones(name);
+        let metadata = ended.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        assert_eq!(
+            (metadata.mime.as_str(), metadata.kind),
+            (mime, kind),
+            "{name}"
+        );
+        assert_eq!(metadata.notes, Vec::<String>::new(), "{name}");
+        let ms = kept.sound.len() * 1000 / RATE;
+        assert!((1_150..1_320).contains(&ms), "{name}: {ms} ms");
+        let duration = metadata.sound.unwrap().duration_ms.unwrap();
+        assert!(
+            duration.abs_diff(ms as u64) <= 1,
+            "{name}: {duration} and {ms} ms"
+        );
+        let stretch = |from_ms: usize, to_ms: usize| &kept.sound[from_ms * 16..to_ms * 16];
+        let (first, second) = (
+            share_of(stretch(120, 520), 500.0),
+            share_of(stretch(720, 1_100), 1_500.0),
+        );
+        eprintln!("{name}: {ms} ms, {first:.3} and {second:.3} of the power in the tones");
+        assert!(
+            first > 0.9 && second > 0.9,
+            "{name}: {first:.3} {second:.3}"
+        );
+        // Where one tone gives way to the other: sound is in file time.
+        let change = (0..ms - 40)
+            .find(|at| share_of(stretch(*at, at + 40), 1_500.0) > 0.5)
+            .unwrap();
+        assert!(
+            (540..=640).contains(&change),
+            "{name}: the tone changes at {change} ms"
+        );
+    }
+}
+
+#[test]
+fn tags_and_chapters_are_read_without_the_sound() {
+    // ffmpeg writes no chapters into the Vorbis comments of FLAC and Vorbis.
+    for (name, chapters) in [
+        ("tones.mp3", 2),
+        ("tones.m4a", 2),
+        ("tones.flac", 0),
+        ("tones.ogg", 0),
+        ("tones.opus", 2),
+        ("tones.mkv", 2),
+        ("tones.mp4", 2),
+    ] {
+        let (ended, kept) = read_file(&fixture(name), &Wants::default());
+        let metadata = ended.unwrap();
+        assert!(kept.sound.is_empty());
+        let sound = metadata.sound.unwrap();
+        eprintln!(
+            "{name}: {:?} {:?} {sound:?}",
+            metadata.title, metadata.author
+        );
+        assert_eq!(metadata.author.as_deref(), Some("Ada and Bob"), "{name}");
+        assert_eq!(sound.chapters.len(), chapters, "{name}");
+        if chapters > 0 {
+            // ffmpeg wrote 1.6 s into the comments of Opus.
+            let at = if name == "tones.opus" { 1_600 } else { 600 };
+            assert_eq!(sound.chapters[1].t0_ms, at, "{name}");
+            assert_eq!(sound.chapters[1].title, "训练成本", "{name}");
+        }
+        // Of Matroska neither the title nor the show is read yet.
+        if name == "tones.mkv" {
+            continue;
+        }
+        assert_eq!(metadata.title.as_deref(), Some("Episode seven"), "{name}");
+        assert_eq!(sound.show.as_deref(), Some("The Show"), "{name}");
+        assert!(sound.date.unwrap().starts_with("2024"), "{name}");
+        let text: String = kept
+            .segments
+            .iter()
+            .map(|segment| segment.text.as_str())
+            .collect();
+        // ffmpeg writes a comment of ID3 where nobody looks for one.
+        let about = (name != "tones.mp3").then_some("falling training cost");
+        for wanted in ["Episode seven", "The Show"].into_iter().chain(about) {
+            assert!(text.contains(wanted), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
+fn channels_are_mixed_and_chunks_are_short() {
+    let left = tone(8_000, 300.0, 25.0);
+    let stereo: Vec<i16> = left.iter().flat_map(|sample| [*sample, 0]).collect();
+    let (ended, kept) = listen_to("a.wav", &wav(8_000, 2, &stereo));
+    ended.unwrap();
+    assert_eq!((kept.sound.len(), kept.chunks), (25 * RATE, 3));
+    assert_eq!(kept.last_progress.1, 25_000);
+    let loudest = kept.sound[RATE..2 * RATE].iter().max().unwrap();
+    assert!((7_900..8_100).contains(loudest), "{loudest}");
+}
+
+#[test]
+fn what_cannot_be_heard_gets_its_reason() {
+    assert_eq!(reason("a.mp3", b""), "Skipped: the file is empty");
+    assert_eq!(
+        reason("a.mp3", b"to be recorded"),
+        "Failed: named like a recording but is plain text"
+    );
+    let mut locked = std::fs::read(fixture("tones.m4a")).unwrap();
+    let at = locked.windows(4).position(|kind| kind == b"mp4a").unwrap();
+    locked[at..at + 4].copy_from_slice(b"drms");
+    assert_eq!(
+        reason("a.m4p", &locked),
+        "Skipped: locked by its shop (FairPlay): only the shop's own player can open it"
+    );
+    for (name, says) in [
+        ("silent.mp4", "Skipped: a film without a sound track"),
+        (
+            "dolby.mp4",
+            "Skipped: its sound is AC-3 (Dolby Digital), which hippo cannot decode",
+        ),
+    ] {
+        let refusal = listen(&fixture(name)).0.unwrap_err();
+        assert_eq!(format!("{:?}: {}", refusal.verdict, refusal.reason), says);
+    }
+    let mp4 = std::fs::read(fixture("tones.mp4")).unwrap();
+    let cut = reason("a.mp4", &mp4[..mp4.len() / 2]);
+    assert_eq!(
+        cut,
+        "Failed: damaged: its index is missing (often an unfinished download)"
+    );
+    let silence = reason("a.wav", &wav(16_000, 1, &[]));
+    assert_eq!(silence, "Failed: there is no sound in it");
+    let absurd = reason("a.wav", &wav(1, 1, &[0; 100]));
+    assert_eq!(
+        absurd,
+        "Failed: damaged: its header asks for what cannot be: 1 samples a second"
+    );
+}
+
+#[test]
+fn a_recording_cut_off_is_heard_as_far_as_it_goes() {
+    let whole = wav(16_000, 1, &tone(16_000, 440.0, 10.0));
+    let (ended, kept) = listen_to("a.wav", &whole[..whole.len() / 2]);
+    let metadata = ended.unwrap();
+    assert_eq!(
+        metadata.notes,
+        ["ends after 0:04 of the 0:10 that it announces: it may be cut off"]
+    );
+    assert!(kept.sound.len().abs_diff(5 * RATE) < RATE / 10);
+}
+
+#[test]
+fn a_wrong_extension_does_not_matter() {
+    let flac = std::fs::read(fixture("tones.flac")).unwrap();
+    for name in ["a.mp3", "a.mp4", "a", "a.wma"] {
+        let (ended, kept) = listen_to(name, &flac);
+        let ended = ended.map(|metadata| metadata.mime);
+        if name == "a.wma" {
+            // A kind that is not read is not opened.
+            assert_eq!(ended.unwrap_err().verdict, Verdict::Skipped);
+            continue;
+        }
+        assert_eq!(ended.unwrap(), "audio/flac", "{name}");
+        assert!(kept.sound.len() > RATE, "{name}");
+    }
+}
+
+/// SplitMix64, so that a failure can be run again from its seed.
+fn random() -> impl FnMut() -> u64 {
+    let seed = std::env::var("HIPPO_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(20_261_124_u64);
+    eprintln!("HIPPO_SEED={seed}");
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+/// A hundred and more broken files of every format: truncated, bits flipped, headers full of
+/// the largest numbers, holes of zeros. Each ends with sound or with a reason, none with a
+/// panic, and soon.
+#[test]
+fn broken_files_end_with_sound_or_a_reason() {
+    let seeds: Vec<(&str, Vec<u8>)> = TONES
+        .iter()
+        .map(|(name, _, _)| {
+            let bytes = if *name == "tones.wav" {
+                tones_wav()
+            } else {
+                std::fs::read(fixture(name)).unwrap()
+            };
+            (*name, bytes)
+        })
+        .collect();
+    let mut random = random();
+    let (mut heard, mut refused) = (0, 0);
+    for round in 0..12 {
+        for (name, whole) in &seeds {
+            let mut bytes = whole.clone();
+            match round % 4 {
+                0 => bytes.truncate(1 + random() as usize % bytes.len()),
+                1 => {
+                    for _ in 0..=random() % 64 {
+                        let at = random() as usize % bytes.len();
+                        bytes[at] ^= 1 << (random() % 8);
+                    }
+                }
+                2 => {
+                    // Behind the marks by which it is known.
+                    for _ in 0..6 {
+                        let at = 12 + random() as usize % 500;
+                        let end = (at + 4).min(bytes.len());
+                        bytes[at.min(end)..end].fill(0xFF);
+                    }
+                }
+                _ => {
+                    let at = random() as usize % bytes.len();
+                    let end = (at + random() as usize % 2_000).min(bytes.len());
+                    bytes[at..end].fill(0);
+                }
+            }
+            let started = Instant::now();
+            let (ended, kept) = listen_to(name, &bytes);
+            let took = started.elapsed();
+            assert!(
+                took < Duration::from_secs(10),
+                "{name}, round {round}: {took:?}"
+            );
+            // What a damaged clock asks for is bounded by a day, and by nothing at once.
+            assert!(kept.sound.len() <= 24 * 3_600 * RATE);
+            match ended {
+                Ok(_) => heard += 1,
+                Err(refusal) => {
+                    assert!(refusal.reason.len() > 8, "{name}, round {round}: {refusal}");
+                    if refusal.reason.contains("crashed") {
+                        eprintln!("{name}, round {round}: {refusal}");
+                    }
+                    refused += 1;
+                }
+            }
+        }
+    }
+    eprintln!("{heard} were heard, {refused} refused");
+    assert_eq!(heard + refused, 12 * TONES.len());
+    assert!(refused > 20, "{refused}");
+}

@@ -468,6 +468,8 @@ fn refused(
 fn class_kind(class: &str) -> &'static str {
     match class {
         "pdf" => Kind::Pdf.as_str(),
+        "picture" => Kind::Image.as_str(),
+        "sound" => Kind::Audio.as_str(),
         "unread" | "unknown" => "",
         _ => Kind::Text.as_str(),
     }

@@ -68,7 +68,10 @@ output = "vectors"
 
 
 def fold(module):
-    """Fold each convolution's batch normalisation into it."""
+    """Fold each batch normalisation into the layer before it."""
+    if isinstance(module, PictureTower):
+        module.head = nn.utils.fuse_linear_bn_eval(module.head, module.centre)
+        module.centre = nn.Identity()
     for name, child in module.named_children():
         fold(child)
         parts = list(child) if isinstance(child, nn.Sequential) else []

@@ -45,8 +45,10 @@ class PictureTower(nn.Module):
             Down(4 * w, 8 * w), Residual(8 * w),
         )
         self.squeeze = nn.Conv2d(8 * w, w, 1)
-        self.drop = nn.Dropout(0.1)
         self.head = nn.Linear(8 * w + 16 * w, DIM)
+        # Rectified features all point one way, and so would all vectors: without this the
+        # training spends its first thousand steps on telling them apart.
+        self.centre = nn.BatchNorm1d(DIM, affine=False)
 
     def forward(self, pixels):
         x = self.body(pixels)
@@ -55,7 +57,7 @@ class PictureTower(nn.Module):
         if places.shape[2] != 4:  # the training begins with smaller pictures
             places = F.interpolate(places, (4, 4), mode="nearest")
         places = places.flatten(1)
-        return self.head(self.drop(torch.cat([whole, places], 1)))
+        return self.centre(self.head(torch.cat([whole, places], 1)))
 
 
 class Layer(nn.Module):

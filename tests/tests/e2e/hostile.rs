@@ -88,7 +88,8 @@ fn bombs_are_refused_with_the_limit_that_stopped_them_and_not_tried_again() {
         }
     }
     let daemon = Daemon::start(&home);
-    daemon.wait();
+    // Twenty thousand pages, at idle priority beside other tests: a minute and more.
+    daemon.wait_for(Duration::from_mins(6));
     let client = daemon.client();
     for name in bombs {
         let why = client.why(&home.file(name));

@@ -5,12 +5,15 @@
 //! PDFs without it.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use common::shared;
 use hippo_config::Limits;
 use hippo_extractors::parse::{Engines, Input, Output, extract};
 use hippo_extractors::{Kind, Metadata, Refusal, Segment, Source, Verdict, Wants, refuse_unread};
@@ -84,22 +87,6 @@ fn read_bytes(
     let path = dir.path().join(name);
     File::create(&path).unwrap().write_all(bytes).unwrap();
     read_file(engines, &path)
-}
-
-fn shared(part: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("HIPPO_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
-    let path = shared.join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!(
-        "SKIPPED: no {}; set HIPPO_SHARED to the folder that has it",
-        path.display()
-    );
-    None
 }
 
 fn files_under(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -1,16 +1,19 @@
 //! Speech recognised for real: the demo model and Silero over the test podcasts, and every
 //! clip of the shared corpus through decoding and voice activity.
 //!
-//! The models lie in the shared folder; where it is absent the tests say so, loudly.
+//! Silero and the podcasts lie in the shared folder; where it is absent the tests say so, loudly.
 #![allow(clippy::unwrap_used)]
+
+mod common;
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use common::shared;
 use hippo_config::Limits;
 use hippo_extractors::Segment;
 use hippo_extractors::infer::speech::{
@@ -25,35 +28,20 @@ const WER_MAX_PERCENT: f64 = 8.0;
 /// What an answer's start may be off.
 const START_MAX_MS: u64 = 5_000;
 
-fn shared(part: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("HIPPO_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
-    let path = shared.join(part);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!(
-        "SKIPPED: no {}; set HIPPO_SHARED to the folder that has it",
-        path.display()
-    );
-    None
-}
-
 fn silero() -> Option<Silero> {
     let file = shared("models/silero-vad-ggml/for-tests-silero-v6.2.0-ggml.bin")?;
     Some(Silero::open(&file).unwrap())
 }
 
-fn demo() -> Option<Whisper> {
-    let file = shared("models/demo-whisper/demo-en-q5_0.bin")?;
+fn demo() -> Whisper {
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/demo-whisper/demo-en-q5_0.bin");
     let options = Options {
         threads: 2,
         max_text_ctx: Some(0),
         languages: Vec::new(),
     };
-    Some(Whisper::open(&file, options).unwrap())
+    Whisper::open(&file, options).unwrap()
 }
 
 #[derive(Default)]
@@ -151,7 +139,7 @@ fn true_start(truth: &[(u64, u64, String)], text: &str, near_ms: u64) -> Option<
 
 #[test]
 fn the_demo_podcasts_are_understood_and_their_moments_found() {
-    let (Some(model), Some(_)) = (demo(), silero()) else {
+    let (model, Some(_)) = (demo(), silero()) else {
         return;
     };
     for name in ["podcast1", "podcast3_combo"] {
@@ -218,7 +206,7 @@ fn the_demo_podcasts_are_understood_and_their_moments_found() {
 
 #[test]
 fn silence_and_noise_say_nothing() {
-    let (Some(model), Some(voice)) = (demo(), silero()) else {
+    let (model, Some(voice)) = (demo(), silero()) else {
         return;
     };
     let listener = model.listener(Arc::default()).unwrap();
@@ -237,7 +225,7 @@ fn silence_and_noise_say_nothing() {
 
 #[test]
 fn a_listener_stops_when_it_is_told_to() {
-    let (Some(model), Some(voice)) = (demo(), silero()) else {
+    let (model, Some(voice)) = (demo(), silero()) else {
         return;
     };
     let Some(path) = shared("models/demo-whisper/test/podcast1.wav") else {

@@ -1,4 +1,4 @@
-//! What the tests of models and of pictures share.
+//! What the tests of real files and of models share.
 #![allow(dead_code)] // each test binary uses some of it
 
 use std::fs::{self, File};
@@ -25,6 +25,24 @@ pub(crate) fn library() -> Option<PathBuf> {
         eprintln!("SKIPPED: no libonnxruntime in HIPPO_LIB_DIR; `make test` sets it");
     }
     found
+}
+
+/// A part of the folder of real input and models that lies beside the checkout; without it
+/// the caller's test says so and passes.
+pub(crate) fn shared(part: &str) -> Option<PathBuf> {
+    let shared = std::env::var_os("HIPPO_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let path = shared.join(part);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!(
+        "SKIPPED: no {}; set HIPPO_SHARED to the folder that has it",
+        path.display()
+    );
+    None
 }
 
 /// The pictures, tiny models and answers that `scripts/parity/make.py tiny` wrote.

@@ -158,17 +158,17 @@ unsafe extern "C" fn is_stopped(stop: *mut c_void) -> bool {
 }
 
 impl Listener<'_> {
-    /// whisper.cpp alone over a whole file, which it cuts into windows by itself: what a
-    /// session is measured against. How many segments it gives.
+    /// whisper.cpp alone, with a session's settings, over a whole file, which it cuts into
+    /// windows by itself: what a session is measured against. How many segments it gives.
     pub fn bare(&mut self, samples: &[f32]) -> Result<usize, SpeechError> {
         let lang = (!self.model.is_multilingual()).then_some("en");
-        self.run(samples, lang, false)?;
+        self.run(samples, lang)?;
         Ok(self.state.full_n_segments().unsigned_abs() as usize)
     }
 
-    /// One run over a window, in a language or in the one that it detects. As a `single`
-    /// segment a window is not cut short at its last time token.
-    fn run(&mut self, window: &[f32], lang: Option<&str>, single: bool) -> Result<(), SpeechError> {
+    /// One run over a window, in a language or in the one that it detects. Each window is a
+    /// single segment: otherwise it is cut short at its last time token.
+    fn run(&mut self, window: &[f32], lang: Option<&str>) -> Result<(), SpeechError> {
         let options = &self.model.options;
         let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: BEST_OF });
         params.set_n_threads(options.threads.max(1) as i32);
@@ -179,7 +179,7 @@ impl Listener<'_> {
         params.set_no_context(false);
         params.set_language(lang);
         params.set_translate(false);
-        params.set_single_segment(single);
+        params.set_single_segment(true);
         params.set_suppress_blank(true);
         params.set_entropy_thold(ENTROPY_MIN);
         params.set_logprob_thold(LOGPROB_MIN);
@@ -257,7 +257,7 @@ impl Recogniser for Listener<'_> {
             window = &padded;
         }
         if !self.model.is_multilingual() {
-            self.run(window, Some("en"), true)?;
+            self.run(window, Some("en"))?;
             return Ok(Heard {
                 said: self.said(),
                 lang: Some("en".to_owned()),
@@ -268,7 +268,7 @@ impl Recogniser for Listener<'_> {
             [only] => Some(only.code),
             _ => None,
         };
-        self.run(window, only.or(lang), true)?;
+        self.run(window, only.or(lang))?;
         let likely = self.lang_of_window()?;
         let (first, second) = (likely.first().copied(), likely.get(1).copied());
         let mut heard_as = only.or(lang).map(str::to_owned);
@@ -279,7 +279,7 @@ impl Recogniser for Listener<'_> {
         {
             // Without a language to begin with whisper.cpp has detected this very one.
             if lang.is_some() || !self.model.options.languages.is_empty() {
-                self.run(window, Some(code), true)?;
+                self.run(window, Some(code))?;
             }
             heard_as = Some(code.to_owned());
         }

@@ -275,16 +275,16 @@ fn the_repository_does_not_speak_of_the_machines_it_was_made_on() {
         hippo_tests::skip("the repository's words", "git is not installed");
         return;
     };
-    let words = ["/work/", "/root/"];
+    // Put together here, so that this file passes too.
+    let words = ["work", "root"].map(|folder| format!("/{folder}/"));
     for name in String::from_utf8_lossy(&output.stdout).split('\0') {
-        // This file names them.
-        if name.is_empty() || name.ends_with("e2e/workspace.rs") {
+        if name.is_empty() {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(root().join(name)) else {
             continue;
         };
-        for word in words {
+        for word in &words {
             assert!(!text.contains(word), "{name} speaks of {word}");
         }
     }

@@ -15,7 +15,7 @@ use hippo_config::{ModelSettings, Paths, Registry, Role, Settings};
 use serde::Serialize;
 
 use super::Exit;
-use super::client::{Client, to_json};
+use super::client::{Client, ClientError, to_json};
 use super::style::{Style, plain};
 
 const PULL_HELP: &str = "\
@@ -113,6 +113,18 @@ fn unknown(name: &str) -> anyhow::Error {
     anyhow::anyhow!("there is no model or profile \"{name}\": `hippo models list` shows them")
 }
 
+/// The roles whose models something runs today. The others are fetched and chosen, and wait
+/// for what will.
+pub(super) const ROLES_AT_WORK: [Role; 2] = [Role::Passage, Role::Joint];
+
+/// Has a daemon that runs look for models that came; the next one looks by itself.
+async fn tell(client: &Client) -> anyhow::Result<()> {
+    match client.raw("POST", "/v1/models/look", None).await {
+        Ok(_) | Err(ClientError::NotRunning) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What every one of the commands looks at.
 struct Scene<'a> {
     paths: &'a Paths,
@@ -156,8 +168,16 @@ pub(super) async fn models(paths: &Paths, client: &Client, what: Models) -> anyh
     }
     match what {
         Models::List { .. } => list::list(&scene),
-        Models::Pull { what, .. } => get::pull(&scene, &what).await,
-        Models::Import { dir, name, .. } => get::bring(&scene, &dir, name.as_deref()),
+        Models::Pull { what, .. } => {
+            let exit = get::pull(&scene, &what).await?;
+            tell(client).await?;
+            Ok(exit)
+        }
+        Models::Import { dir, name, .. } => {
+            let exit = get::bring(&scene, &dir, name.as_deref())?;
+            tell(client).await?;
+            Ok(exit)
+        }
         Models::Verify { models, .. } => get::verify(&scene, &models),
         Models::Use { name, role, .. } => switch::switch(&scene, client, &name, role).await,
         Models::Remove { model, force, .. } => switch::remove(&scene, &model, force),

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use hippo_config::{Manifest, Paths, Settings};
+use hippo_config::{Manifest, Paths, Registry, Role, Settings};
 use serde::Serialize;
 
+use super::models::ROLES_AT_WORK;
 use super::style::{bytes, grouped};
 use crate::watch::mounts::kind_of;
 use crate::worker::{Pool, PoolConfig};
@@ -171,33 +172,41 @@ pub(super) fn libraries(paths: &Paths, settings: &Settings) -> Vec<Finding> {
         "pypdfium2",
     )];
     let onnx = one("onnxruntime", "models cannot run", "onnxruntime");
-    // Nobody misses a runtime for models that are not configured.
-    if settings.models.passage.is_some() || onnx.level == Level::Ok {
+    // Nobody misses a runtime for models that are not there.
+    let needed = ROLES_AT_WORK
+        .iter()
+        .any(|role| choice(paths, settings, *role).is_some());
+    if needed || onnx.level == Level::Ok {
         found.push(onnx);
     }
     found
 }
 
+fn choice(paths: &Paths, settings: &Settings, role: Role) -> Option<String> {
+    let choice = Registry::load(paths).choice(&settings.models, role);
+    choice.map(|choice| choice.name)
+}
+
 pub(super) fn models(paths: &Paths, settings: &Settings) -> Vec<Finding> {
-    let Some(name) = &settings.models.passage else {
-        let what = "no passage model is configured: questions are answered by words";
-        return vec![ok("models", what)];
+    let roles = ROLES_AT_WORK.into_iter();
+    roles.map(|role| model(paths, settings, role)).collect()
+}
+
+fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
+    let Some(name) = choice(paths, settings, role) else {
+        let what = match role {
+            Role::Joint => "no joint model: pictures are found by titles and captions",
+            _ => "no passage model: questions are answered by words",
+        };
+        return ok("models", what);
     };
-    let Some(dir) = paths.find_model(name) else {
-        let looked: Vec<String> = paths
-            .models_dirs()
-            .iter()
-            .map(|d| d.display().to_string())
-            .collect();
-        let fix = format!(
-            "put its folder, with a manifest.toml, into one of {}",
-            looked.join(", ")
-        );
-        return vec![warning("models", format!("{name} is not there"), fix)];
+    let Some(dir) = paths.find_model(&name) else {
+        let fix = format!("`hippo models pull {name}` gets it");
+        return warning("models", format!("{name} is not there"), fix);
     };
     let manifest = match Manifest::load(&dir) {
         Ok(manifest) => manifest,
-        Err(e) => return vec![error("models", e.to_string(), "mend the manifest")],
+        Err(e) => return error("models", e.to_string(), "mend the manifest"),
     };
     let missing: Vec<String> = manifest
         .missing(&dir)
@@ -205,13 +214,13 @@ pub(super) fn models(paths: &Paths, settings: &Settings) -> Vec<Finding> {
         .map(|file| dir.join(&file.name).display().to_string())
         .collect();
     if missing.is_empty() {
-        vec![ok(
+        ok(
             "models",
             format!("{name}: {} dimensions, {}", manifest.dim, manifest.licence),
-        )]
+        )
     } else {
         let what = format!("{name} lacks {}", missing.join(", "));
-        vec![error("models", what, "copy the model's files again")]
+        error("models", what, "copy the model's files again")
     }
 }
 

@@ -4,7 +4,7 @@ use super::Exit;
 use super::client::Client;
 use super::style::{Put as _, Style, bytes, count, grouped, pad, plain, short_path, span};
 use crate::query::text::width;
-use crate::service::wire::{AtWork, Folder, FolderState, State, Status};
+use crate::service::wire::{AtWork, Folder, FolderState, ModelStatus, State, Status};
 
 /// Failures shown; `--json` has all that the daemon remembers.
 const FAILURES_SHOWN: usize = 5;
@@ -144,23 +144,44 @@ fn work_line(work: &AtWork, style: Style) -> String {
     format!("  {}  {detail}", short_path(&work.path))
 }
 
+/// How the model of a role stands, and what is made for another that is to take its place.
+fn model_line(model: &ModelStatus) -> String {
+    let Some(name) = &model.name else {
+        return "no model: `hippo models pull` gets one".to_owned();
+    };
+    let mut line = format!("{} ({})", plain(name), model.state);
+    if let Some(reason) = &model.reason {
+        line.put(format_args!(": {}", plain(reason)));
+    }
+    if model.total > 0 {
+        let (covered, total) = (grouped(model.covered), grouped(model.total));
+        line.put(format_args!(", {covered} of {total} segments"));
+    }
+    if let Some(next) = &model.building {
+        let (covered, total) = (grouped(next.covered), grouped(next.total));
+        let model = plain(&next.model);
+        line.put(format_args!(
+            "; {model} takes over after {total} segments, {covered} are done"
+        ));
+        if let Some(seconds) = next.eta_s {
+            line.put(format_args!(", about {} to go", span(seconds)));
+        }
+    }
+    if let Some(kept) = &model.kept {
+        let model = plain(&kept.model);
+        line.put(format_args!(
+            "; {model} is kept for the way back, {}",
+            bytes(kept.bytes)
+        ));
+    }
+    line
+}
+
 fn inside(status: &Status) -> Vec<(&'static str, String)> {
     let kinds = status.counts.by_kind.iter();
     let kinds: Vec<String> = kinds
         .map(|(kind, n)| format!("{} {kind}", grouped(*n)))
         .collect();
-    let model = &status.models.passage;
-    let mut model_line = match &model.name {
-        Some(name) => format!("{} ({})", plain(name), model.state),
-        None => model.state.clone(),
-    };
-    if let Some(reason) = &model.reason {
-        model_line.put(format_args!(": {}", plain(reason)));
-    }
-    if model.name.is_some() && model.total > 0 {
-        let (covered, total) = (grouped(model.covered), grouped(model.total));
-        model_line.put(format_args!(", {covered} of {total} segments"));
-    }
     let sandbox = &status.sandbox;
     let mut sandbox_line = format!("Landlock {}, seccomp {}", sandbox.landlock, sandbox.seccomp);
     if !sandbox.missing.is_empty() {
@@ -203,7 +224,8 @@ fn inside(status: &Status) -> Vec<(&'static str, String)> {
                 kinds.join(", ")
             },
         ),
-        ("passages", model_line),
+        ("passages", model_line(&status.models.passage)),
+        ("pictures", model_line(&status.models.joint)),
         ("index", index_line),
         ("watch", watch_line),
         ("sandbox", sandbox_line),

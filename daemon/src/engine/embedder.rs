@@ -11,16 +11,15 @@
 //!   reason is kept for `status`.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hippo_config::{Manifest, PictureTower, Role};
+use hippo_config::PictureTower;
 use hippo_extractors::Picture;
-use hippo_extractors::infer::{JointModel, PassageModel, Runtime};
 use tokio::sync::oneshot;
 
+use super::model::{Input, Model, ModelSource};
 use crate::query::text::is_wide;
 
 /// Texts per batch of bulk work: about half a second on a laptop's core, the longest that a
@@ -84,21 +83,6 @@ enum Lane {
 
 type Reply = oneshot::Sender<Result<Vec<Vec<f32>>, String>>;
 
-/// What vectors are made of.
-enum Input {
-    Texts(Vec<String>),
-    Pictures(Vec<Picture>),
-}
-
-impl Input {
-    fn len(&self) -> usize {
-        match self {
-            Input::Texts(texts) => texts.len(),
-            Input::Pictures(pictures) => pictures.len(),
-        }
-    }
-}
-
 struct Request {
     lane: Lane,
     input: Input,
@@ -161,20 +145,6 @@ impl Facts {
         let texts = self.texts_per_second().unwrap_or(0.0) * BACKGROUND_BATCH_MS as f64 / 1_000.0;
         (texts as usize).clamp(1, BULK_BATCH)
     }
-}
-
-/// Where the model lies and how to open it.
-pub(super) struct ModelSource {
-    /// The ONNX Runtime library; `None` when it was not found.
-    pub(super) runtime: Option<PathBuf>,
-    /// The model's folder.
-    pub(super) dir: PathBuf,
-    /// What the folder says of it.
-    pub(super) manifest: Manifest,
-    /// Threads for one batch.
-    pub(super) threads: usize,
-    /// Unload after this long without work.
-    pub(super) unload_after: Duration,
 }
 
 /// A handle on the model's thread, which ends with the last of them.
@@ -393,12 +363,12 @@ fn next(shared: &Shared, unload_after: Option<Duration>) -> Next {
 
 fn load(shared: &Shared, source: &ModelSource) -> Option<Model> {
     let before = super::status::rss_bytes();
-    let opened = open(source);
+    let opened = Model::open(source);
     let mut facts = lock(&shared.facts);
     match opened {
-        Ok((model, provider)) => {
+        Ok(model) => {
             facts.failure = None;
-            facts.provider = Some(provider);
+            facts.provider = Some(model.provider());
             facts.loaded = true;
             // On Linux alone the system tells; 0 and 0 elsewhere.
             let grown = super::status::rss_bytes().saturating_sub(before);
@@ -411,71 +381,6 @@ fn load(shared: &Shared, source: &ModelSource) -> Option<Model> {
             None
         }
     }
-}
-
-fn open(source: &ModelSource) -> Result<(Model, &'static str), String> {
-    let library = source.runtime.as_deref().ok_or(
-        "ONNX Runtime (libonnxruntime) was not found: `hippo doctor` says where it is looked for",
-    )?;
-    let runtime = Runtime::open(library).map_err(|e| e.to_string())?;
-    let model = Model::open(&runtime, source)?;
-    Ok((model, runtime.provider()))
-}
-
-/// A loaded model of either role.
-enum Model {
-    Passage(Box<PassageModel>),
-    Joint(Box<JointModel>),
-}
-
-impl Model {
-    fn open(runtime: &Runtime, source: &ModelSource) -> Result<Model, String> {
-        let (dir, manifest) = (&source.dir, &source.manifest);
-        match manifest.role {
-            Role::Passage => PassageModel::open(runtime, dir, manifest, source.threads)
-                .map(|model| Model::Passage(Box::new(model)))
-                .map_err(|e| e.to_string()),
-            Role::Joint => JointModel::open(runtime, dir, manifest, source.threads)
-                .map(|model| Model::Joint(Box::new(model)))
-                .map_err(|e| e.to_string()),
-            other => Err(format!(
-                "{} is a model of the role {}, which makes no vectors here",
-                manifest.name,
-                other.as_str()
-            )),
-        }
-    }
-
-    fn question(&mut self, input: &Input) -> Result<Vec<Vec<f32>>, String> {
-        match (self, input) {
-            (Model::Passage(model), Input::Texts(texts)) => {
-                model.embed_query(&texts[0]).map(|vector| vec![vector])
-            }
-            (Model::Joint(model), Input::Texts(texts)) => model.texts(&[&texts[0]], true),
-            (model, pictures) => return model.batch(pictures, 0, pictures.len()),
-        }
-        .map_err(|e| e.to_string())
-    }
-
-    fn batch(&mut self, input: &Input, from: usize, to: usize) -> Result<Vec<Vec<f32>>, String> {
-        match (self, input) {
-            (Model::Passage(_), Input::Pictures(_)) => {
-                return Err("a passage model sees no pictures".to_owned());
-            }
-            (Model::Passage(model), Input::Texts(texts)) => {
-                model.embed_passages(&borrowed(&texts[from..to]))
-            }
-            (Model::Joint(model), Input::Texts(texts)) => {
-                model.texts(&borrowed(&texts[from..to]), false)
-            }
-            (Model::Joint(model), Input::Pictures(pictures)) => model.pictures(&pictures[from..to]),
-        }
-        .map_err(|e| e.to_string())
-    }
-}
-
-fn borrowed(texts: &[String]) -> Vec<&str> {
-    texts.iter().map(String::as_str).collect()
 }
 
 /// Does one batch of a request; what is left of it goes back to the head of its queue.

@@ -49,9 +49,6 @@ const WHILE_PAUSED: Duration = Duration::from_secs(5);
 /// After an error of the table or the journal.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether a model has come that a role lacks.
-const LOOK_FOR_MODELS: Duration = Duration::from_mins(1);
-
 /// What is to be waited for before the next batch.
 enum Next {
     /// Nothing: there may be more.
@@ -71,8 +68,6 @@ struct State {
     failed: HashMap<u64, u32>,
     /// Files whose rows are not all there: what is wrong with them is not for this task.
     passed_over: HashSet<u64>,
-    /// Spaces whose models came and could not be used.
-    vain: HashSet<String>,
 }
 
 pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::Sender<Work>) {
@@ -94,16 +89,11 @@ pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::Sender<Work>) {
             Next::Change => None,
             Next::Time(time) => Some(time),
         };
-        let look = shared.models.lacks_any().then_some(LOOK_FOR_MODELS);
-        let look = tokio::select! {
-            changed = pulse.changed() => if changed.is_err() { return } else { false },
-            () = shared.models.changed.notified() => false,
-            () = after(time) => false,
-            () = after(look) => true,
+        tokio::select! {
+            changed = pulse.changed() => if changed.is_err() { return },
+            () = shared.models.changed.notified() => {}
+            () = after(time) => {}
             _ = shutdown.wait_for(|down| *down) => return,
-        };
-        if look {
-            adopt(&shared, &mut state).await;
         }
     }
 }
@@ -112,14 +102,6 @@ async fn after(time: Option<Duration>) {
     match time {
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
-    }
-}
-
-async fn adopt(shared: &Shared, state: &mut State) {
-    let (models, paths, settings) = (&shared.models, &shared.paths, shared.settings());
-    let adopted = models.adopt(paths, &settings, &shared.journal, &mut state.vain);
-    if let Err(error) = adopted.await {
-        tracing::warn!(%error, "a model that came could not be recorded");
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{model_status, models, status};
+use super::{chosen, model_status, models, status};
 use crate::journal::{Live, now_ms};
 use crate::service::wire;
 use crate::watch::Watched;
@@ -107,7 +107,7 @@ impl Handle {
                 })?)
             }
         };
-        models::write_setting(&shared.paths, role, name)?;
+        chosen::write_setting(&shared.paths, role, name)?;
         let changing = Arc::clone(shared);
         blocking(move || {
             let (paths, journal) = (&changing.paths, &changing.journal);
@@ -118,6 +118,18 @@ impl Handle {
         .await?;
         self.reload().await?;
         model_status::model(shared, role).await
+    }
+
+    /// Looks whether models have come that the settings give a role, and uses them: whoever
+    /// puts one there tells, so that nobody need look in vain.
+    pub async fn look_for_models(&self) -> Result<wire::Models, EngineError> {
+        let shared = &self.shared;
+        let settings = self.settings();
+        let adopted = shared
+            .models
+            .adopt(&shared.paths, &settings, &shared.journal);
+        adopted.await?;
+        model_status::models(shared).await
     }
 
     /// Drops the vectors that are kept of the model that a role had before.

@@ -10,6 +10,7 @@
 //! - No lock is held while a file is read, a vector made or a row written.
 //! - Every channel is bounded; a full one holds back who fills it, never an answer.
 
+mod chosen;
 mod commit;
 mod cookies;
 mod driver;
@@ -18,6 +19,7 @@ mod generations;
 mod handle;
 mod job;
 mod looks;
+mod model;
 mod model_status;
 mod models;
 mod recover;

@@ -15,6 +15,21 @@ use crate::service::wire;
 /// Bytes of one number of a vector.
 const NUMBER_BYTES: u64 = 4;
 
+/// The models of all roles.
+pub(super) fn all(shared: &Shared, made: &[Made]) -> wire::Models {
+    wire::Models {
+        passage: role(shared, SpaceRole::Passage, made),
+        joint: role(shared, SpaceRole::Joint, made),
+    }
+}
+
+/// The same, with what they cover counted now.
+pub(super) async fn models(shared: &Arc<Shared>) -> Result<wire::Models, EngineError> {
+    let counting = Arc::clone(shared);
+    let made = blocking(move || Ok(counting.journal.made()?)).await?;
+    Ok(all(shared, &made))
+}
+
 /// The model of a role, with what it covers counted now.
 pub(super) async fn model(
     shared: &Arc<Shared>,

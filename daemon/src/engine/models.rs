@@ -9,19 +9,20 @@
 //! What the settings name is what should answer. A model that is named and cannot be used
 //! leaves everything as it is, with the reason in `status`.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hippo_config::{Manifest, ModelSettings, NO_MODEL, Paths, Registry, Role, Settings, edit};
+use hippo_config::{Manifest, Paths, Settings};
 use hippo_extractors::Kind;
 use hippo_index::{Embedding, Row, Space, SpaceRole};
 use tokio::sync::Notify;
 
 use super::EngineError;
-use super::embedder::{Embedder, ModelSource, Questions};
-use super::slots::{Choice, choose};
+use super::chosen::{arrange, choice_of, chosen, find, find_space};
+use super::embedder::{Embedder, Questions};
+use super::model::ModelSource;
+use super::slots::Choice;
 use crate::journal::{Journal, SpaceRecord, Stage};
 
 /// What a model has to embed before it is used: two languages, as people write.
@@ -355,36 +356,28 @@ impl Models {
         self.bring_in_step(paths, settings, journal, tried)
     }
 
-    /// Whether some role has no model to answer with, or not the one that it should.
-    pub(super) fn lacks_any(&self) -> bool {
-        let lineup = self.lineup();
-        let mut roles = SpaceRole::ALL.into_iter().map(|role| lineup.of(role));
-        roles.any(|mine| mine.active.is_none() || mine.problem.is_some())
-    }
-
-    /// Looks whether a model has come that the settings give a role which lacks it, and uses
-    /// it: who pulls a model need not tell. Models of `vain` are not tried again.
+    /// Looks whether a model has come that the settings give a role, and uses it.
     pub(super) async fn adopt(
         &self,
         paths: &Paths,
         settings: &Settings,
         journal: &Journal,
-        vain: &mut HashSet<String>,
     ) -> Result<(), EngineError> {
         let _alone = self.changing.lock().await;
         let lineup = self.lineup();
         for role in SpaceRole::ALL {
             let mine = lineup.of(role);
-            if mine.active.is_some() && mine.problem.is_none() {
-                continue;
-            }
             let Some(name) = chosen(paths, &settings.models, role) else {
                 continue;
             };
+            let answers = mine.active.is_some() && mine.problem.is_none();
+            if answers && mine.wanted.as_ref() == Some(&name) {
+                continue;
+            }
             let Ok((dir, manifest)) = find(paths, &name, role) else {
                 continue;
             };
-            if !manifest.missing(&dir).is_empty() || vain.contains(&manifest.id()) {
+            if !manifest.missing(&dir).is_empty() {
                 continue;
             }
             match self.try_out(paths, settings, role, &name).await {
@@ -394,7 +387,6 @@ impl Models {
                 }
                 Err(reason) => {
                     tracing::warn!(model = name, reason, "a model that came cannot be used");
-                    vain.insert(manifest.id());
                     self.exchange(|lineup| {
                         let mine = lineup.of_mut(role);
                         mine.wanted = Some(name);
@@ -463,99 +455,6 @@ pub(super) async fn question(
             })
         }
     })
-}
-
-/// Records what a role's spaces are after this choice.
-fn arrange(
-    paths: &Paths,
-    journal: &Journal,
-    role: SpaceRole,
-    choice: Option<&Choice>,
-) -> Result<(), EngineError> {
-    let mut now = journal.spaces()?;
-    now.retain(|space| space.role == role.as_str());
-    let active = now.iter().find(|space| space.stage == Stage::Active);
-    let can_answer = active.is_some_and(|space| find_space(paths, space, role).is_ok());
-    let next = choose(&now, role.as_str(), choice, can_answer);
-    if next != now {
-        journal.arrange(role.as_str(), &next)?;
-    }
-    Ok(())
-}
-
-/// The model that the settings give a role, by its name, by a profile or by what lies here.
-pub(super) fn chosen(paths: &Paths, settings: &ModelSettings, role: SpaceRole) -> Option<String> {
-    let choice = Registry::load(paths).choice(settings, role_of(role));
-    choice.map(|choice| choice.name)
-}
-
-/// Writes the model of a role into the settings file, unless they say so already.
-pub(super) fn write_setting(
-    paths: &Paths,
-    role: SpaceRole,
-    name: Option<&str>,
-) -> Result<(), EngineError> {
-    let refused = |error: String| EngineError::Refused(error);
-    let file = &paths.config_file;
-    let settings = Settings::load(file).map_err(|errors| refused(errors.to_string()))?;
-    if chosen(paths, &settings.models, role).as_deref() == name {
-        return Ok(());
-    }
-    let change = (role.as_str(), Some(name.unwrap_or(NO_MODEL)));
-    edit::set_models(file, &[change]).map_err(|error| refused(error.to_string()))?;
-    Ok(())
-}
-
-fn role_of(role: SpaceRole) -> Role {
-    match role {
-        SpaceRole::Passage => Role::Passage,
-        SpaceRole::Joint => Role::Joint,
-    }
-}
-
-fn choice_of(name: &str, manifest: &Manifest) -> Choice {
-    Choice {
-        model: name.to_owned(),
-        space: manifest.id(),
-    }
-}
-
-/// The folder and the manifest of a model, or why it cannot be used in this role.
-fn find(paths: &Paths, name: &str, role: SpaceRole) -> Result<(PathBuf, Manifest), String> {
-    let Some(dir) = paths.find_model(name) else {
-        let looked: Vec<_> = paths
-            .models_dirs()
-            .iter()
-            .map(|dir| dir.display().to_string())
-            .collect();
-        return Err(format!("{name} is in none of {}", looked.join(", ")));
-    };
-    let manifest = Manifest::load(&dir).map_err(|error| error.to_string())?;
-    if manifest.role != role_of(role) {
-        return Err(format!(
-            "{name} is a model of the role {}, not {}",
-            manifest.role.as_str(),
-            role.as_str()
-        ));
-    }
-    Ok((dir, manifest))
-}
-
-/// The same for the model of a space that is known: it must still be the same model.
-fn find_space(
-    paths: &Paths,
-    record: &SpaceRecord,
-    role: SpaceRole,
-) -> Result<(PathBuf, Manifest), String> {
-    let (dir, manifest) = find(paths, &record.model, role)?;
-    if manifest.id() != record.name {
-        return Err(format!(
-            "{} is another model now than the one that made {}",
-            dir.display(),
-            record.name
-        ));
-    }
-    Ok((dir, manifest))
 }
 
 /// 0 means one for each core.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hippo_index::SpaceRole;
+use hippo_extractors::Kind;
 
 use super::shared::{FolderRuntime, Shared, blocking, lock};
 use super::{EngineError, generations, model_status};
@@ -68,10 +68,7 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
                 reason: f.reason,
             })
             .collect(),
-        models: wire::Models {
-            passage: model_status::role(shared, SpaceRole::Passage, &made),
-            joint: model_status::role(shared, SpaceRole::Joint, &made),
-        },
+        models: model_status::all(shared, &made),
         sandbox: sandbox(shared),
         watch: wire::Watch {
             watched_dirs: coverage.watched_dirs,
@@ -266,25 +263,29 @@ fn describe(shared: &Shared, why: &mut wire::Why, record: &FileRecord) {
     why.attempts = Some(u64::from(record.attempts));
     why.stage.clone_from(&record.stage);
     why.reason.clone_from(&record.reason);
-    why.explanation = explanation(record);
+    let sees = lineup.joint.active.is_some();
+    why.explanation = explanation(record, sees);
 }
 
-fn explanation(record: &FileRecord) -> String {
+/// `sees` says that a joint model is there.
+fn explanation(record: &FileRecord, sees: bool) -> String {
     let reason = record.reason.as_deref().unwrap_or("no reason was recorded");
     let stage = record.stage.as_deref().unwrap_or("reading");
     let mut text = match record.state {
         State::Done if record.segments == 0 => {
             "It was read, and there is no text in it to be found by.".to_owned()
         }
-        State::Done => format!(
-            "It is searchable: {} segments{}.",
-            record.segments,
-            record
-                .engine
-                .as_deref()
-                .map(|e| format!(", read by {e}"))
-                .unwrap_or_default()
-        ),
+        State::Done if record.kind == Kind::Image.as_str() && !sees => {
+            "It was read. Its title and captions, where it has any, find it; what it shows will, \
+             once there is a joint model: `hippo models pull`."
+                .to_owned()
+        }
+        State::Done => {
+            let many = if record.segments == 1 { "" } else { "s" };
+            let by = record.engine.as_deref();
+            let by = by.map(|e| format!(", read by {e}")).unwrap_or_default();
+            format!("It is searchable: {} segment{many}{by}.", record.segments)
+        }
         State::Failed => format!(
             "It could not be read (at: {stage}): {reason}. It is tried again when it changes, or by `hippo retry`."
         ),

@@ -40,6 +40,8 @@ pub trait Api: Memory {
         role: SpaceRole,
         name: Option<String>,
     ) -> impl Future<Output = Result<wire::ModelStatus, ApiError>> + Send;
+    /// Uses models that have come.
+    fn look_for_models(&self) -> impl Future<Output = Result<wire::Models, ApiError>> + Send;
     /// Drops the vectors of the model that a role had before.
     fn forget_model(
         &self,

@@ -132,6 +132,10 @@ impl Api for Handle {
         Ok(Handle::use_model(self, role, name.as_deref()).await?)
     }
 
+    async fn look_for_models(&self) -> Result<wire::Models, ApiError> {
+        Ok(Handle::look_for_models(self).await?)
+    }
+
     async fn forget_model(&self, role: SpaceRole) -> Result<wire::ModelStatus, ApiError> {
         Ok(Handle::forget_model(self, role).await?)
     }

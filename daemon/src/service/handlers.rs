@@ -64,6 +64,7 @@ pub(super) async fn handle<A: Api>(
             let role = role(&request.role)?;
             Json(api.use_model(role, request.name).await?).into_response()
         }
+        Operation::LookForModels => Json(api.look_for_models().await?).into_response(),
         Operation::ForgetModel => {
             let request: wire::ForgetModelRequest = json(&asked.body)?;
             Json(api.forget_model(role(&request.role)?).await?).into_response()

@@ -29,6 +29,8 @@ pub enum Operation {
     Retry,
     /// `POST /v1/models/use`
     UseModel,
+    /// `POST /v1/models/look`
+    LookForModels,
     /// `POST /v1/models/forget`
     ForgetModel,
     /// `GET /v1/events`
@@ -106,7 +108,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 14] = [
+pub const ROUTES: [Route; 15] = [
     route(
         "GET",
         "/v1/search",
@@ -129,6 +131,13 @@ pub const ROUTES: [Route; 14] = [
     route("GET", "/v1/why", Operation::Why, &["path"], QUICK),
     route("POST", "/v1/retry", Operation::Retry, &[], FOLDER),
     route("POST", "/v1/models/use", Operation::UseModel, &[], MODEL),
+    route(
+        "POST",
+        "/v1/models/look",
+        Operation::LookForModels,
+        &[],
+        MODEL,
+    ),
     route(
         "POST",
         "/v1/models/forget",

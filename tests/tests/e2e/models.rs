@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hippo_config::Manifest;
 use hippo_tests::client::hits;
 use hippo_tests::{Daemon, TempHome, corpus, skip};
 
@@ -193,4 +194,43 @@ fn the_tiny_generated_model_runs_end_to_end() {
     let daemon = Daemon::start(&home);
     daemon.wait();
     assert!(hits(&daemon.client().search("bread", 3))[0]["legs"]["passage"].is_null());
+}
+
+#[test]
+fn a_model_that_is_imported_while_hippo_runs_is_used_at_once() {
+    let test = "an imported model";
+    if !has_runtime(test) {
+        return;
+    }
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extractors/tests/tiny_model");
+    let name = Manifest::load(&dir).unwrap().name;
+    let mut home = TempHome::new();
+    home.set_text("models.passage", &name);
+    sow(&home);
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    assert_eq!(
+        daemon.client().status()["models"]["passage"]["state"],
+        "absent"
+    );
+    let imported = home.hippo_json(&["models", "import", dir.to_str().unwrap(), "--json"]);
+    assert_eq!(imported["model"], name, "{imported}");
+    daemon.until("all rows have their vectors", |client| {
+        let model = client.status()["models"]["passage"].clone();
+        model["state"] == "ready" && model["covered"] == 3
+    });
+}
+
+#[test]
+fn a_picture_that_nothing_can_find_yet_is_not_called_searchable() {
+    let home = TempHome::new();
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../extractors/tests/data/parity/pictures/alpha.png");
+    let picture = home.write("alpha.png", fs::read(picture).unwrap());
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let why = daemon.client().why(&picture);
+    assert_eq!(why["state"], "done", "{why}");
+    let explanation = why["explanation"].as_str().unwrap();
+    assert!(explanation.contains("joint model"), "{explanation}");
 }

@@ -3,7 +3,7 @@
 use hippo_config::{Manifest, ModelSettings, Profile, Role};
 use serde::Serialize;
 
-use super::Scene;
+use super::{ROLES_AT_WORK, Scene};
 use crate::cli::Exit;
 use crate::cli::style::{Put as _, Style, bytes, pad, plain};
 use crate::query::text::width;
@@ -22,6 +22,8 @@ struct Line {
     missing: Vec<String>,
     /// The roles that it plays.
     in_use: Vec<&'static str>,
+    /// Whether one of them is a role that something runs today.
+    at_work: bool,
     /// Where it lies.
     dir: Option<String>,
     /// Whether every file that is not here has an address.
@@ -106,6 +108,7 @@ fn line(scene: &Scene<'_>, name: &str) -> Line {
         bytes: manifest.and_then(total),
         present: scene.registry.is_present(name),
         missing,
+        at_work: roles.iter().any(|role| ROLES_AT_WORK.contains(role)),
         in_use: roles.into_iter().map(Role::as_str).collect(),
         dir: installed.map(|installed| installed.dir.display().to_string()),
         can_be_pulled: published.is_some_and(|published| {
@@ -125,7 +128,10 @@ fn total(manifest: &Manifest) -> Option<u64> {
 fn state(line: &Line, style: Style) -> String {
     let here = line.dir.is_some();
     match (line.present, line.in_use.is_empty()) {
-        (true, false) => style.green(&format!("in use: {}", line.in_use.join(", "))),
+        (true, false) if line.at_work => {
+            style.green(&format!("in use: {}", line.in_use.join(", ")))
+        }
+        (true, false) => format!("chosen for {}; nothing uses it yet", line.in_use.join(", ")),
         (true, true) => "here".to_owned(),
         (false, _) if here => style.red(&plain(&format!("lacks {}", line.missing.join(", ")))),
         (false, false) => style.yellow("wanted, but not here"),

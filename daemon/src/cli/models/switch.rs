@@ -6,7 +6,7 @@ use hippo_config::edit::{self, Edited};
 use hippo_config::{ModelSettings, NO_MODEL, Profile, Registry, Role, Settings};
 use serde::Serialize;
 
-use super::{Scene, unknown};
+use super::{ROLES_AT_WORK, Scene, unknown};
 use crate::cli::Exit;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::style::{Put as _, grouped, span};
@@ -91,10 +91,10 @@ async fn tell(
     before: &Choices,
     roles: &mut Vec<RoleChange>,
 ) -> anyhow::Result<bool> {
-    if ![Role::Joint, Role::Passage]
-        .iter()
-        .any(|r| r.as_str() == role)
-    {
+    let played = ModelSettings::ROLES
+        .into_iter()
+        .find(|r| r.as_str() == role);
+    if !played.is_some_and(|role| ROLES_AT_WORK.contains(&role)) {
         return Ok(true);
     }
     let name = name.filter(|name| *name != NO_MODEL).map(str::to_owned);

@@ -93,6 +93,7 @@ fn decode(path: &Path) -> Result<Vec<i16>, Box<dyn Error>> {
         name: &name,
         wants: &Wants {
             sound: true,
+            scans: None,
             ..Wants::default()
         },
     };

@@ -120,6 +120,30 @@ pub struct Picture {
     pub rgb: Vec<u8>,
 }
 
+/// Pixels that writing is to be read off: upright, on white where they were transparent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The page, counted from 1; none for a picture.
+    pub page: Option<u32>,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// How light each is; rows from top to bottom: `width * height` bytes. Writing has no
+    /// colour that matters, and a page takes a third of the room so.
+    pub grey: Vec<u8>,
+}
+
+/// How light a colour is (ITU-R BT.601, whose weights sum to 1000).
+pub(crate) fn luma(red: u8, green: u8, blue: u8) -> u8 {
+    let [red, green, blue] = [red, green, blue].map(u32::from);
+    ((red * 299 + green * 587 + blue * 114 + 500) / 1000) as u8
+}
+
+/// Scans of one file at most. At about a second each, a file holds its place for some
+/// minutes and no longer.
+pub const SCANS_MAX: u32 = 200;
+
 /// What an extraction gives besides text, because a model waits for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wants {
@@ -127,6 +151,10 @@ pub struct Wants {
     pub pictures: Vec<PictureSpec>,
     /// The samples of recordings.
     pub sound: bool,
+    /// Pictures, and pages without text, as [`Scan`]s of at most so many pixels on their
+    /// longest side. None are made larger than they are.
+    #[serde(default)]
+    pub scans: Option<u32>,
 }
 
 /// When, where and with what a picture was taken, as far as it says so.
@@ -165,6 +193,10 @@ pub struct Metadata {
     /// What is known of a recording or a film; none of other kinds.
     #[serde(default)]
     pub sound: Option<Sound>,
+    /// Pages, or the one picture, whose writing is in their pixels alone: what a model for
+    /// OCR has to look at.
+    #[serde(default)]
+    pub in_pixels: u32,
 }
 
 /// A recording's or a film's own account of itself, beside title and author.
@@ -205,6 +237,7 @@ impl Metadata {
             engine: engine.to_owned(),
             notes: Vec::new(),
             sound: None,
+            in_pixels: 0,
         }
     }
 }

@@ -20,9 +20,12 @@ pub mod language;
 pub mod moments;
 pub mod parse;
 pub mod passage;
+pub mod reading;
+mod reflow;
 mod weight;
 
 pub use extraction::{
-    EXTRACTOR_VERSION, Kind, Metadata, Picture, Refusal, Segment, Shot, Source, Verdict, Wants,
+    EXTRACTOR_VERSION, Kind, Metadata, Picture, Refusal, SCANS_MAX, Scan, Segment, Shot, Source,
+    Verdict, Wants,
 };
 pub use format::{format_class, refuse_unread};

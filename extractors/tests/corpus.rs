@@ -327,7 +327,8 @@ fn broken_and_lying_files_get_their_reason() {
     let blank = reason("blank.pdf", &tiny_pdf(""));
     assert_eq!(
         blank,
-        "Skipped: no text in its one page: needs OCR, which hippo does not do yet"
+        "Skipped: no text in its one page: it needs a model for OCR; \
+         `hippo models pull pp-ocrv6-small` gets one, and it is read then"
     );
 }
 

@@ -62,6 +62,7 @@ fn listen(path: &Path) -> (Result<Metadata, Refusal>, Kept) {
         path,
         &Wants {
             sound: true,
+            scans: None,
             ..Wants::default()
         },
     )

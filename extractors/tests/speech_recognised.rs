@@ -67,6 +67,7 @@ fn decode(path: &Path) -> Vec<i16> {
         name: &name,
         wants: &Wants {
             sound: true,
+            scans: None,
             ..Wants::default()
         },
     };

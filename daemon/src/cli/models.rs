@@ -115,7 +115,7 @@ fn unknown(name: &str) -> anyhow::Error {
 
 /// The roles whose models something runs today. The others are fetched and chosen, and wait
 /// for what will.
-pub(super) const ROLES_AT_WORK: [Role; 2] = [Role::Passage, Role::Joint];
+pub(super) const ROLES_AT_WORK: [Role; 3] = [Role::Passage, Role::Joint, Role::Ocr];
 
 /// Has a daemon that runs look for models that came; the next one looks by itself.
 async fn tell(client: &Client) -> anyhow::Result<()> {

@@ -196,6 +196,7 @@ fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
     let Some(name) = choice(paths, settings, role) else {
         let what = match role {
             Role::Joint => "no joint model: pictures are found by titles and captions",
+            Role::Ocr => "no model for OCR: what is written in pictures and scans is not read",
             _ => "no passage model: questions are answered by words",
         };
         return ok("models", what);
@@ -214,10 +215,12 @@ fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
         .map(|file| dir.join(&file.name).display().to_string())
         .collect();
     if missing.is_empty() {
-        ok(
-            "models",
-            format!("{name}: {} dimensions, {}", manifest.dim, manifest.licence),
-        )
+        let licence = &manifest.licence;
+        let what = match role {
+            Role::Ocr => format!("{name}: reads what is written in pixels, {licence}"),
+            _ => format!("{name}: {} dimensions, {licence}", manifest.dim),
+        };
+        ok("models", what)
     } else {
         let what = format!("{name} lacks {}", missing.join(", "));
         error("models", what, "copy the model's files again")

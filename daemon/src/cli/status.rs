@@ -226,6 +226,7 @@ fn inside(status: &Status) -> Vec<(&'static str, String)> {
         ),
         ("passages", model_line(&status.models.passage)),
         ("pictures", model_line(&status.models.joint)),
+        ("ocr", model_line(&status.models.ocr)),
         ("index", index_line),
         ("watch", watch_line),
         ("sandbox", sandbox_line),

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, model_status, models, status};
+use super::{chosen, model_status, models, reader, status};
 use crate::journal::{Live, now_ms};
 use crate::service::wire;
 use crate::watch::Watched;
@@ -129,6 +129,7 @@ impl Handle {
             .models
             .adopt(&shared.paths, &settings, &shared.journal);
         adopted.await?;
+        reader::settle(shared).await?;
         model_status::models(shared).await
     }
 
@@ -351,6 +352,7 @@ impl Handle {
             let _ = self.shared.driver.send(Event::Scan { folder, why }).await;
         }
         let _ = self.shared.driver.send(Event::Depart).await;
+        reader::settle(&self.shared).await?;
         self.shared.refresh();
         Ok(())
     }

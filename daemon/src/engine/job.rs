@@ -13,12 +13,16 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use hippo_extractors::parse::NEEDS_OCR;
 use hippo_extractors::{
-    EXTRACTOR_VERSION, Kind, Metadata, Refusal, Segment, format_class, refuse_unread,
+    EXTRACTOR_VERSION, Kind, Metadata, Refusal, Scan, Segment, format_class, refuse_unread,
 };
 use hippo_index::{Row, segment_id};
+use tokio::sync::mpsc;
 
 use super::looks::Looks;
+use super::pixels::Pixels;
+use super::reader::{LONGEST_SIDE, Reader, SCANS_WAITING};
 use super::shared::{ReadingGuard, Shared, blocking};
 use super::{EngineError, generations};
 use crate::journal::{Claim, Donor, Generation, Verdict};
@@ -214,7 +218,12 @@ async fn find_donor(
 ) -> Result<Option<Donor>, EngineError> {
     let shared = Arc::clone(shared);
     let extractor = extractor_name();
-    blocking(move || Ok(shared.journal.donor(id, &content, class, &extractor)?)).await
+    let reader = shared.ocr().reader().map(|reader| reader.id.clone());
+    blocking(move || {
+        let by = (extractor.as_str(), reader.as_deref());
+        Ok(shared.journal.donor(id, &content, class, by)?)
+    })
+    .await
 }
 
 /// The extractors' part of a generation.
@@ -288,14 +297,21 @@ async fn extract(
         shared.note(claim.id, &claim.path, &p.stage, p.done, p.total);
     };
     let looks = Looks::wanted(shared);
-    let wants = looks.wants();
-    let outcome = shared
-        .pool
-        .extract(file, name, disk.size, wants, progress)
-        .await;
+    let mut wants = looks.wants();
+    let reader = shared.ocr().reader().cloned();
+    wants.scans = reader.as_ref().map(|_| LONGEST_SIDE);
+    let (scans, coming) = mpsc::channel(SCANS_WAITING);
+    let extracted =
+        shared
+            .pool
+            .extract_with_scans(file, name, disk.size, wants, progress, Some(scans));
+    let (outcome, pixels) = tokio::join!(extracted, read_pixels(reader, coming));
     let refusal = match outcome {
         Outcome::Done(read) => {
-            return Ok(done(shared, claim, disk, content, class, *read, looks).await);
+            return Ok(done(shared, claim, disk, content, class, *read, looks, pixels).await);
+        }
+        Outcome::Refused(refusal) if refusal.stage == NEEDS_OCR => {
+            return Ok(unread(refused(disk, Some(content), class, refusal)));
         }
         Outcome::Refused(refusal) => refusal,
         Outcome::Died { reason, stage } => Refusal {
@@ -308,6 +324,27 @@ async fn extract(
     Ok(refused(disk, Some(content), class, refusal))
 }
 
+/// Reads what is written in a file's pixels while the worker makes them.
+async fn read_pixels(reader: Option<Reader>, coming: mpsc::Receiver<Scan>) -> Pixels {
+    let Some(reader) = reader else {
+        return Pixels::NotLooked;
+    };
+    match reader.read_all(coming).await {
+        Ok(pages) => Pixels::Read(reader, pages),
+        Err(reason) => Pixels::Failed(reader, reason),
+    }
+}
+
+/// A refusal that a model for OCR would have spared: the file waits for one.
+fn unread(reading: Reading) -> Reading {
+    let Reading::Outcome(mut outcome) = reading else {
+        return reading;
+    };
+    outcome.generation.read_by = Some(String::new());
+    Reading::Outcome(outcome)
+}
+
+#[expect(clippy::too_many_arguments, reason = "all that is known of one file")]
 async fn done(
     shared: &Arc<Shared>,
     claim: &Claim,
@@ -316,18 +353,34 @@ async fn done(
     class: &'static str,
     read: Extraction,
     mut looks: Looks,
+    pixels: Pixels,
 ) -> Reading {
     let Extraction {
-        metadata,
-        segments,
+        mut metadata,
+        mut segments,
         pictures,
     } = read;
     looks.pictures = pictures;
+    segments.extend(pixels.segments(segments.len() as u32));
+    let note = pixels.note(&metadata);
+    if segments.is_empty() {
+        // A document of nothing but pictures, and nothing was read off them.
+        let reason = note.unwrap_or_else(|| "there is nothing to be read in it".to_owned());
+        let refusal = Refusal::skipped(NEEDS_OCR, reason);
+        let mut reading = refused(disk, Some(content), class, refusal);
+        if let Reading::Outcome(outcome) = &mut reading {
+            outcome.generation.read_by = pixels.read_by(&metadata);
+        }
+        return reading;
+    }
+    metadata.notes.extend(note);
+    let read_by = pixels.read_by(&metadata);
     let mut rows: Vec<Row> = segments
         .into_iter()
         .map(|segment| row_of(claim, &disk, &content, &metadata, segment))
         .collect();
-    let made = Generation::new(&extractor_name(), []);
+    let mut made = Generation::new(&extractor_name(), []);
+    made.read_by = read_by;
     let generation = embed(shared, claim, &mut rows, &looks, made).await;
     Reading::Outcome(Box::new(OutcomeOf {
         disk,

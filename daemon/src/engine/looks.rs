@@ -49,6 +49,7 @@ impl Looks {
         Wants {
             pictures: self.specs.clone(),
             sound: false,
+            scans: None,
         }
     }
 

@@ -22,6 +22,8 @@ mod looks;
 mod model;
 mod model_status;
 mod models;
+mod pixels;
+mod reader;
 mod recover;
 mod shared;
 mod slots;
@@ -146,6 +148,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     }));
     let handle = Handle::new(Arc::clone(&shared));
     handle.bring_folders_in_step().await?;
+    reader::settle(&shared).await?;
     shared.refresh();
 
     let driver = tokio::spawn(driver::run(

@@ -20,6 +20,30 @@ pub(super) fn all(shared: &Shared, made: &[Made]) -> wire::Models {
     wire::Models {
         passage: role(shared, SpaceRole::Passage, made),
         joint: role(shared, SpaceRole::Joint, made),
+        ocr: ocr(shared),
+    }
+}
+
+/// The model that reads what is written in pixels. It makes no vectors.
+fn ocr(shared: &Shared) -> wire::ModelStatus {
+    let chosen = shared.ocr();
+    let (state, reason) = match &chosen.reader {
+        None => ("not configured", None),
+        Some(Err(reason)) => ("absent", Some(reason.clone())),
+        Some(Ok(reader)) => match reader.facts().failure {
+            None => ("ready", None),
+            failure => ("failed", failure),
+        },
+    };
+    wire::ModelStatus {
+        name: chosen.wanted,
+        state: state.to_owned(),
+        reason,
+        covered: 0,
+        total: 0,
+        active: None,
+        building: None,
+        kept: None,
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hippo_config::{Manifest, Paths, Settings};
-use hippo_extractors::Kind;
+use hippo_extractors::{Kind, Source};
 use hippo_index::{Embedding, Row, Space, SpaceRole};
 use tokio::sync::Notify;
 
@@ -50,12 +50,13 @@ pub(super) struct InUse {
 
 impl InUse {
     /// The rows whose text this space's model makes a vector of: not of one in a language that
-    /// it does not know, and not of a picture's, which the joint space has by its looks.
+    /// it does not know, and not of a picture's, which the joint space has by its looks (what is
+    /// written in it would crowd the pictures out there).
     pub(super) fn texts_of<'a>(
         &'a self,
         rows: &'a [Row],
     ) -> impl Iterator<Item = (usize, &'a str)> {
-        let by_looks = |row: &Row| self.space.role == SpaceRole::Joint && is_picture(row);
+        let by_looks = |row: &Row| self.space.role == SpaceRole::Joint && is_of_picture(row);
         let knows = |text: &str| self.embedder.as_ref().is_ok_and(|e| e.knows(text));
         let rows = rows.iter().enumerate();
         rows.filter(move |(_, row)| {
@@ -77,9 +78,14 @@ impl InUse {
     }
 }
 
-/// Whether a row is a picture's.
-pub(super) fn is_picture(row: &Row) -> bool {
+/// Whether a row is of a picture's file.
+fn is_of_picture(row: &Row) -> bool {
     row.kind == Kind::Image.as_str()
+}
+
+/// Whether a row is a picture itself, and not what is written in one.
+pub(super) fn is_picture(row: &Row) -> bool {
+    is_of_picture(row) && row.source != Source::Ocr.as_str()
 }
 
 /// The spaces of one role.
@@ -458,7 +464,7 @@ pub(super) async fn question(
 }
 
 /// 0 means one for each core.
-fn threads(configured: usize) -> usize {
+pub(super) fn threads(configured: usize) -> usize {
     match configured {
         0 => std::thread::available_parallelism().map_or(1, Into::into),
         n => n,

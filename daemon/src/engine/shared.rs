@@ -16,6 +16,7 @@ use super::cookies::Cookies;
 use super::driver::Event;
 use super::generations::Pace;
 use super::models::Models;
+use super::reader::Chosen;
 use crate::journal::Journal;
 use crate::scan::Rules;
 use crate::service::wire;
@@ -78,6 +79,8 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) watcher: Watcher,
     pub(super) models: Models,
+    /// Who reads what is written in pixels.
+    pub(super) ocr: RwLock<Chosen>,
     /// How fast rows get vectors that they lacked.
     pub(super) filling: Mutex<Pace>,
     pub(super) folders: RwLock<Vec<Arc<FolderRuntime>>>,
@@ -122,6 +125,7 @@ impl Shared {
             pool: parts.pool,
             watcher: parts.watcher,
             models: parts.models,
+            ocr: RwLock::default(),
             filling: Mutex::default(),
             folders: RwLock::default(),
             at_work: Mutex::default(),
@@ -143,6 +147,12 @@ impl Shared {
 
     pub(super) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Who reads what is written in pixels, now.
+    pub(super) fn ocr(&self) -> Chosen {
+        let chosen = self.ocr.read();
+        chosen.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn folders(&self) -> Vec<Arc<FolderRuntime>> {

@@ -9,13 +9,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Written as `x1+3+5`: an extractor, then numbers of spaces.
+/// Written as `x1+3+5`: an extractor, then numbers of spaces. A file with writing in its pixels
+/// has at its end who read it: `x1+3+5+o=pp-ocrv6-small@0123456789ab`, or `x1+3+5+o=` while
+/// nobody has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Generation {
     /// The extractor's version.
     pub extractor: String,
     /// The spaces that the rows have been through.
     pub spaces: BTreeSet<u64>,
+    /// Where there is writing in pixels: the model that read it, nobody's name before one has.
+    pub read_by: Option<String>,
 }
 
 impl Generation {
@@ -24,14 +28,22 @@ impl Generation {
         Generation {
             extractor: extractor.to_owned(),
             spaces: spaces.into_iter().collect(),
+            read_by: None,
         }
     }
 
     /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Generation {
+        let (text, read_by) = match text.split_once(READ_BY) {
+            Some((text, read_by)) => (text, Some(read_by.to_owned())),
+            None => (text, None),
+        };
         let mut parts = text.split('+');
         let extractor = parts.next().unwrap_or_default();
-        Generation::new(extractor, parts.filter_map(|part| part.parse().ok()))
+        Generation {
+            read_by,
+            ..Generation::new(extractor, parts.filter_map(|part| part.parse().ok()))
+        }
     }
 
     /// Whether the rows have been through all of these spaces.
@@ -39,6 +51,9 @@ impl Generation {
         spaces.iter().all(|space| self.spaces.contains(space))
     }
 }
+
+/// Stands before who read what is written in pixels; SQL looks for it too.
+const READ_BY: &str = "+o=";
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +63,10 @@ impl fmt::Display for Generation {
             let between = if at == 0 { "" } else { "+" };
             write!(f, "{between}{space}")?;
         }
-        Ok(())
+        match &self.read_by {
+            Some(read_by) => write!(f, "{READ_BY}{read_by}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -62,6 +80,8 @@ mod tests {
             ("x1+", vec![]),
             ("x1+3", vec![3]),
             ("x12+3+50", vec![3, 50]),
+            ("x1++o=", vec![]),
+            ("x1+3+5+o=reader@0+1", vec![3, 5]),
         ] {
             let generation = Generation::parse(text);
             assert_eq!(generation.to_string(), text);

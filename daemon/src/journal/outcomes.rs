@@ -98,13 +98,13 @@ impl Journal {
     /// A file that was already read from the same bytes under the same kind of name by the
     /// same extractor (`generation` up to its first `+`): `id` itself if it was, otherwise
     /// another. Failures are only taken over from the file itself, so that a retry by hand is
-    /// a real one.
+    /// a real one; where a model reads what is written in pixels, only what it has read is.
     pub fn donor(
         &self,
         id: u64,
         content: &[u8; 32],
         class: &str,
-        extractor: &str,
+        (extractor, reader): (&str, Option<&str>),
     ) -> Result<Option<Donor>> {
         self.read("looking for the same content", |c| {
             c.prepare_cached(
@@ -112,10 +112,12 @@ impl Journal {
                      lang, pages, engine, notes
                  FROM file WHERE content = ?1 AND class = ?2
                      AND substr(generation, 1, length(?3) + 1) = ?3 || '+'
+                     AND (?5 IS NULL OR instr(generation, '+o=') = 0
+                         OR substr(generation, instr(generation, '+o=') + 3) = ?5)
                      AND (id = ?4 OR verdict = 6 OR (verdict = 4 AND (revision > 0 OR segments = 0)))
                  ORDER BY id <> ?4, verdict, revision = 0 LIMIT 1",
             )?
-            .query_row(params![content, class, extractor, id as i64], donor)
+            .query_row(params![content, class, extractor, id as i64, reader], donor)
             .optional()
         })
     }

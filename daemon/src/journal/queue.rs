@@ -262,6 +262,21 @@ impl Journal {
             .map(|n| n as u64)
         })
     }
+
+    /// Queues files at rest that have writing in their pixels which this model has not read.
+    /// They are found as they are until it has.
+    pub fn read_pixels_by(&self, model: &str) -> Result<u64> {
+        self.write("queueing files whose pixels are unread", |t| {
+            t.execute(
+                "UPDATE file SET state = 0, turn = turn + 1, attempts = 0, interrupted = 0,
+                     retry_at = 0
+                 WHERE state IN (4, 6) AND instr(generation, '+o=') > 0
+                     AND substr(generation, instr(generation, '+o=') + 3) <> ?1",
+                params![model],
+            )
+            .map(|n| n as u64)
+        })
+    }
 }
 
 fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {

@@ -247,23 +247,29 @@ fn promise_19_a_failure_is_kept_until_the_bytes_change_or_a_hand_retries() {
     let (_dir, journal, folder) = open();
     let id = settled(&journal, folder, "/w/a", 1, 0);
     let own = journal
-        .donor(id, &[7; 32], "unknown", "x1")
+        .donor(id, &[7; 32], "unknown", ("x1", None))
         .unwrap()
         .unwrap();
     assert_eq!((own.id, own.verdict), (id, Verdict::Failed));
     assert_eq!(
-        journal.donor(id + 1, &[7; 32], "unknown", "x1").unwrap(),
+        journal
+            .donor(id + 1, &[7; 32], "unknown", ("x1", None))
+            .unwrap(),
         None,
         "not another's"
     );
     assert_eq!(
-        journal.donor(id, &[7; 32], "unknown", "x2").unwrap(),
+        journal
+            .donor(id, &[7; 32], "unknown", ("x2", None))
+            .unwrap(),
         None,
         "a newer extractor"
     );
     assert_eq!(journal.retry(Some(Path::new("/w")), 9).unwrap(), 1);
     assert_eq!(
-        journal.donor(id, &[7; 32], "unknown", "x1").unwrap(),
+        journal
+            .donor(id, &[7; 32], "unknown", ("x1", None))
+            .unwrap(),
         None,
         "a retry is a real one"
     );

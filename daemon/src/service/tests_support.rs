@@ -121,6 +121,7 @@ pub(super) fn status() -> wire::Status {
         models: wire::Models {
             passage: model(),
             joint: wire::ModelStatus::default(),
+            ocr: wire::ModelStatus::default(),
         },
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hippo_config::Limits;
-use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
+use hippo_extractors::{Metadata, Picture, Refusal, Scan, Segment, Wants};
 
 use super::protocol::{
     CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, labels,
 };
+use super::scans::{Scans, Strip};
 use super::{Progress, Shown};
 
 /// Progress that an honest worker reports: at most one frame each `child::STAGE_EVERY`, 200
@@ -35,6 +36,8 @@ pub(super) enum Step {
     Noted,
     /// The file moved on: tell whoever asked.
     Moved,
+    /// A whole scan, for whoever reads it.
+    Scan(Scan),
     /// The end.
     End(Ending),
 }
@@ -64,6 +67,7 @@ pub(super) struct Answer<'a> {
     pub(super) segments: Vec<Segment>,
     /// Pixels of the segments that are pictures.
     pub(super) pictures: Vec<Shown>,
+    scans: Scans,
     text_bytes: u64,
     picture_bytes: usize,
     progress_frames: u64,
@@ -84,6 +88,7 @@ impl<'a> Answer<'a> {
             },
             segments: Vec::new(),
             pictures: Vec::new(),
+            scans: Scans::new(wants.scans),
             text_bytes: 0,
             picture_bytes: 0,
             progress_frames: 0,
@@ -100,6 +105,7 @@ impl<'a> Answer<'a> {
             | FromWorker::Progress { id, .. }
             | FromWorker::Segment { id, .. }
             | FromWorker::Picture { id, .. }
+            | FromWorker::Scan { id, .. }
             | FromWorker::Done { id, .. }
             | FromWorker::Refused { id, .. }
             | FromWorker::Panicked { id, .. } => *id,
@@ -124,6 +130,26 @@ impl<'a> Answer<'a> {
                 rgb,
                 ..
             } => self.picture(ordinal, spec, [width, height], &rgb, now),
+            FromWorker::Scan {
+                page,
+                width,
+                height,
+                top,
+                grey,
+                ..
+            } => {
+                let grey = &grey;
+                let strip = Strip {
+                    page,
+                    width,
+                    height,
+                    top,
+                    grey,
+                };
+                let whole = self.scans.take(&strip)?;
+                self.alive = now;
+                Ok(whole.map_or(Step::Noted, Step::Scan))
+            }
             FromWorker::Done {
                 metadata, segments, ..
             } => self.done(metadata, segments),
@@ -249,6 +275,7 @@ impl<'a> Answer<'a> {
             let came = self.segments.len();
             return Err(format!("{segments} segments announced, {came} came"));
         }
+        self.scans.finish()?;
         if metadata.notes.len() > NOTES_MAX {
             return Err(format!("{} notes", metadata.notes.len()));
         }

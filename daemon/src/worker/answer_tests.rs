@@ -36,6 +36,7 @@ fn wants() -> Wants {
     Wants {
         pictures: vec![spec],
         sound: false,
+        scans: None,
     }
 }
 

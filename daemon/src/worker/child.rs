@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hippo_config::Limits;
 use hippo_extractors::parse::{self, Engines, Input, Output};
-use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
+use hippo_extractors::{Metadata, Picture, Refusal, Scan, Segment, Wants};
 
 use super::last_words;
 use super::protocol::{
@@ -28,6 +28,7 @@ use super::protocol::{
     SEGMENT_MAX_BYTES, Setup, ToWorker, encode, labels,
 };
 use super::sandbox::{self, Kernel, System};
+use super::scans;
 
 /// What is sent at once. Larger writes do not copy faster; smaller ones cost a call each.
 const FLUSH_BYTES: usize = 64 * 1024;
@@ -288,6 +289,12 @@ impl Output for Reply {
             rgb: BASE64.encode(&picture.rgb),
         };
         self.last(&frame).map_err(io::Error::other)
+    }
+
+    fn scan(&mut self, scan: Scan) -> io::Result<()> {
+        // The daemon reads on when it has room: writing waits for it.
+        scans::strips(self.id, &scan)
+            .try_for_each(|strip| self.last(&strip).map_err(io::Error::other))
     }
 }
 

@@ -20,6 +20,7 @@ pub mod pool;
 mod process;
 pub mod protocol;
 pub mod sandbox;
+mod scans;
 #[cfg(target_os = "linux")]
 mod seccomp;
 mod session;

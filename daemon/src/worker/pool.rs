@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use hippo_config::{Limits, WorkerSettings};
-use hippo_extractors::{Refusal, Wants};
-use tokio::sync::{Semaphore, watch};
+use hippo_extractors::{Refusal, Scan, Wants};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use super::protocol::Job;
@@ -178,6 +178,21 @@ impl Pool {
         wants: Wants,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Outcome {
+        self.extract_with_scans(file, name, size, wants, progress, None)
+            .await
+    }
+
+    /// The same; scans go to `scans` one by one as they come. While there is no room for the
+    /// next, the worker waits.
+    pub async fn extract_with_scans(
+        &self,
+        file: File,
+        name: String,
+        size: u64,
+        wants: Wants,
+        progress: impl Fn(Progress) + Send + Sync,
+        scans: Option<mpsc::Sender<Scan>>,
+    ) -> Outcome {
         if let Some(refusal) = writable(&file) {
             return Outcome::Refused(refusal);
         }
@@ -186,7 +201,7 @@ impl Pool {
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => unavailable("hippo is shutting down"),
-            outcome = Shared::extract(shared, &file, (name, size, wants), &progress) => outcome,
+            outcome = Shared::extract(shared, &file, (name, size, wants), &progress, scans) => outcome,
         }
     }
 
@@ -206,6 +221,7 @@ impl Shared {
         file: &File,
         (name, size, wants): (String, u64, Wants),
         progress: &(impl Fn(Progress) + Send + Sync),
+        scans: Option<mpsc::Sender<Scan>>,
     ) -> Outcome {
         let Ok(_seat) = shared.seats.acquire().await else {
             return unavailable("hippo is shutting down");
@@ -224,7 +240,10 @@ impl Shared {
                 Ok(session) => session,
                 Err(reason) => return Outcome::Unavailable { reason },
             };
-            match session.run(config, &job, file, progress).await {
+            match session
+                .run(config, &job, file, progress, scans.as_ref())
+                .await
+            {
                 Verdict::Ended(outcome) => {
                     if session.fit(config) {
                         Shared::put_back(shared, session);

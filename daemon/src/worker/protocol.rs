@@ -28,7 +28,7 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// One frame, and so what the daemon buffers of a worker. A segment is a passage of about
 /// 1 KiB; the largest frame is a picture for a model that sees 512 x 512 pixels: 1 MiB.
@@ -161,6 +161,21 @@ pub enum FromWorker {
         /// Red, green, blue, row by row, as base64: JSON has no bytes.
         rgb: String,
     },
+    /// Some rows of a picture, or of a page without text, that writing is to be read off.
+    Scan {
+        /// The job.
+        id: u64,
+        /// The page, counted from 1; none for a picture.
+        page: Option<u32>,
+        /// Pixels in a row.
+        width: u32,
+        /// Rows of the whole scan.
+        height: u32,
+        /// The first row of these.
+        top: u32,
+        /// How light each pixel is, row by row, as base64.
+        grey: String,
+    },
     /// The end of a file that was read.
     Done {
         /// The job.
@@ -201,6 +216,7 @@ pub(super) fn labels(metadata: &mut Metadata) -> impl Iterator<Item = &mut Strin
         sound,
         kind: _,
         pages: _,
+        in_pixels: _,
     } = metadata;
     let shot = shot
         .iter_mut()

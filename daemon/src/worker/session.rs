@@ -9,9 +9,11 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
+use hippo_extractors::Scan;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
 
 use super::answer::{Answer, Ending, Step};
 use super::death::{self, Evidence, Tail};
@@ -182,13 +184,14 @@ impl Session {
         job: &Job,
         file: &File,
         progress: &(impl Fn(Progress) + Send + Sync),
+        scans: Option<&mpsc::Sender<Scan>>,
     ) -> Verdict {
         self.files += 1;
         self.near_limit = false;
         self.tail.clear();
         let mut answer = Answer::new(job.id, &config.limits, &job.wants, Instant::now());
         let result = self
-            .converse(config, job, file, &mut answer, progress)
+            .converse(config, job, file, &mut answer, (progress, scans))
             .await;
         let stage = answer.progress.stage.clone();
         let reason = match result {
@@ -216,7 +219,10 @@ impl Session {
         job: &Job,
         file: &File,
         answer: &mut Answer<'_>,
-        progress: &(impl Fn(Progress) + Send + Sync),
+        (progress, scans): (
+            &(impl Fn(Progress) + Send + Sync),
+            Option<&mpsc::Sender<Scan>>,
+        ),
     ) -> Result<Ending, Fault> {
         let mut bytes = Vec::new();
         encode(&ToWorker::Job(job.clone()), &mut bytes)?;
@@ -225,11 +231,20 @@ impl Session {
         let mut look = Instant::now() + LOOK_EVERY;
         let mut waiting = Patience::new(answer.alive);
         loop {
-            let now = Instant::now();
+            let mut now = Instant::now();
             while let Some(frame) = self.frames.take()? {
                 match answer.take(frame, now).map_err(Fault::Wrong)? {
                     Step::Noted => {}
                     Step::Moved => progress(answer.progress.clone()),
+                    Step::Scan(scan) => {
+                        if let Some(scans) = scans {
+                            // Who reads no more needs no pixels.
+                            let _ = scans.send(scan).await;
+                        }
+                        // It was we who did not read.
+                        now = Instant::now();
+                        answer.alive = now;
+                    }
                     Step::End(ending) => return self.silent(ending),
                 }
             }

@@ -5,6 +5,7 @@
 //! error here, because in the table it would poison every search.
 
 mod joint;
+pub mod ocr;
 mod passage;
 mod picture;
 mod provider;
@@ -16,6 +17,7 @@ mod text;
 use std::path::{Path, PathBuf};
 
 pub use joint::JointModel;
+pub use ocr::OcrModel;
 pub use passage::PassageModel;
 pub use runtime::Runtime;
 

@@ -228,7 +228,7 @@ fn check_output(session: &Session, ports: &Ports<'_>) -> Result<(), String> {
 
 /// A session with the best provider there is; one that fails makes room for the next, and
 /// the CPU is the last.
-fn open_session(
+pub(super) fn open_session(
     _runtime: &Runtime,
     file: &Path,
     threads: usize,

@@ -28,12 +28,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use hippo_config::Limits;
 
 pub use crate::extraction::Wants;
-pub use pdf::Engines;
+pub use pdf::{Engines, NEEDS_OCR};
 
 use self::prose::Facts;
 use self::subtitle::Script;
 use self::writer::Writer;
-use crate::extraction::{Kind, Metadata, Picture, Refusal, Segment};
+use crate::extraction::{Kind, Metadata, Picture, Refusal, Scan, Segment};
 use crate::format::{self, Format, Known, Named};
 
 /// The file to read.
@@ -58,6 +58,12 @@ pub trait Output {
     /// Whoever asks for none need not take any: they are dropped.
     fn picture(&mut self, ordinal: u32, spec: usize, picture: Picture) -> io::Result<()> {
         let _ = (ordinal, spec, picture);
+        Ok(())
+    }
+    /// A picture, or a page without text, that writing is to be read off, as `wants.scans`
+    /// asks for it. Whoever asks for none need not take any: they are dropped.
+    fn scan(&mut self, scan: Scan) -> io::Result<()> {
+        let _ = scan;
         Ok(())
     }
     /// The next samples of a recording, 16 kHz mono, in order, at most 10 s of them.
@@ -110,7 +116,7 @@ fn read(
     let mut writer = Writer::new(out, limits);
     if known.format == Format::Pdf {
         *stage = "pdf";
-        return pdf::read(engines, input.file, limits, writer);
+        return pdf::read(engines, input, limits, writer);
     }
     if known.format == Format::Sound {
         *stage = sound::STAGE;

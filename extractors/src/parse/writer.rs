@@ -11,7 +11,7 @@ use std::io;
 use hippo_config::Limits;
 
 use super::Output;
-use crate::extraction::{Metadata, Picture, Refusal, Segment, Source};
+use crate::extraction::{Metadata, Picture, Refusal, SCANS_MAX, Scan, Segment, Source};
 use crate::language::{self, Tally};
 use crate::passage::{Packer, weight};
 
@@ -73,6 +73,7 @@ pub(crate) struct Writer<'a> {
     text_left_bytes: u64,
     segments_left: u32,
     ordinal: u32,
+    scans: u32,
     tongue: Tongue,
     tally: Tally,
     notes: Vec<String>,
@@ -88,6 +89,7 @@ impl<'a> Writer<'a> {
             text_left_bytes: limits.file_text_max_bytes,
             segments_left: limits.file_max_segments,
             ordinal: 0,
+            scans: 0,
             tongue: Tongue::Natural,
             tally: Tally::default(),
             notes: Vec::new(),
@@ -120,6 +122,20 @@ impl<'a> Writer<'a> {
         if self.error.is_none() {
             self.error = self.out.sound(samples).err();
         }
+        self.error.is_none()
+    }
+
+    /// Sends what writing is to be read off. False for what is not looked at: nobody listens
+    /// any more, the file had its [`SCANS_MAX`], or it is all of one shade.
+    pub(crate) fn scan(&mut self, scan: Scan) -> bool {
+        if self.error.is_some() || self.scans >= SCANS_MAX {
+            return false;
+        }
+        if !has_marks(&scan.grey) {
+            return true;
+        }
+        self.scans += 1;
+        self.error = self.out.scan(scan).err();
         self.error.is_none()
     }
 
@@ -223,6 +239,17 @@ impl<'a> Writer<'a> {
         }
         Ok(metadata)
     }
+}
+
+/// Shades that writing differs from its ground by, at least: no reader sees less.
+const MARKS_MIN_SHADES: u8 = 24;
+
+/// Whether pixels are of more than one shade.
+fn has_marks(grey: &[u8]) -> bool {
+    let (least, most) = grey
+        .iter()
+        .fold((u8::MAX, 0), |(l, m), &p| (l.min(p), m.max(p)));
+    most.saturating_sub(least) >= MARKS_MIN_SHADES
 }
 
 /// The text without what no screen shows: control characters, byte order marks.

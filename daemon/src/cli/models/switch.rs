@@ -97,6 +97,14 @@ async fn tell(
     if !played.is_some_and(|role| ROLES_AT_WORK.contains(&role)) {
         return Ok(true);
     }
+    if played == Some(Role::Ocr) {
+        // It makes no vectors: the daemon finds it by the settings, and reads again by itself.
+        return match client.raw("POST", "/v1/models/look", None).await {
+            Ok(_) => Ok(true),
+            Err(ClientError::NotRunning) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+    }
     let name = name.filter(|name| *name != NO_MODEL).map(str::to_owned);
     let request = UseModelRequest {
         role: role.to_owned(),
@@ -232,6 +240,7 @@ pub(super) fn describe_role(change: &RoleChange) -> String {
         (false, _) => "",
         (_, "joint") => "; pictures are looked at again, and texts embedded again",
         (_, "passage") => "; texts are embedded again from the table",
+        (_, "ocr") => "; pictures and scanned pages are read again",
         _ => "; for what is read from now on",
     };
     line.push_str(again);

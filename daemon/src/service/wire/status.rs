@@ -167,6 +167,8 @@ pub struct Models {
     pub passage: ModelStatus,
     /// Text and pictures to vectors that compare.
     pub joint: ModelStatus,
+    /// What is written in pictures and on scanned pages to text; it has no vectors.
+    pub ocr: ModelStatus,
 }
 
 /// How the model of a role stands.

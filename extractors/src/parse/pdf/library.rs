@@ -11,11 +11,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use pdfium_render::prelude::{
-    PdfDocument, PdfDocumentMetadataTagType, PdfRect, Pdfium, PdfiumError, PdfiumInternalError,
-    PdfiumLibraryConfig,
+    PdfBitmapFormat, PdfDocument, PdfDocumentMetadataTagType, PdfPage, PdfRect, PdfRenderConfig,
+    Pdfium, PdfiumError, PdfiumInternalError, PdfiumLibraryConfig,
 };
 
 use super::{About, Pages, Trouble, WHOLE_MAX_BYTES, whole};
+use crate::extraction::{Scan, luma};
 
 /// PDFium's own state is global, so there is one of it.
 static PDFIUM: OnceLock<Pdfium> = OnceLock::new();
@@ -116,6 +117,18 @@ impl<'a> Document<'a> {
     }
 }
 
+impl Document<'_> {
+    fn page(&self, page: u32) -> Result<PdfPage<'_>, String> {
+        let index = page
+            .try_into()
+            .map_err(|_| "its number is too large".to_owned())?;
+        let pages = self.document.pages();
+        pages
+            .get(index)
+            .map_err(|_| "PDFium cannot open it".to_owned())
+    }
+}
+
 impl Pages for Document<'_> {
     fn about(&self) -> About {
         let metadata = self.document.metadata();
@@ -128,14 +141,7 @@ impl Pages for Document<'_> {
     }
 
     fn text(&mut self, page: u32) -> Result<String, String> {
-        let index = page
-            .try_into()
-            .map_err(|_| "its number is too large".to_owned())?;
-        let page = self
-            .document
-            .pages()
-            .get(index)
-            .map_err(|_| "PDFium cannot open it".to_owned())?;
+        let page = self.page(page)?;
         let text = page
             .text()
             .map_err(|_| "PDFium cannot read its text".to_owned())?;
@@ -143,4 +149,49 @@ impl Pages for Document<'_> {
         // it does on pages cut out of larger ones.
         Ok(text.inside_rect(PdfRect::MAX))
     }
+
+    fn scan(&mut self, page: u32, longest: u32) -> Option<Result<Scan, String>> {
+        Some(self.page(page).and_then(|shown| {
+            let scan = render(&shown, longest)?;
+            Ok(Scan {
+                page: Some(page + 1),
+                ..scan
+            })
+        }))
+    }
+}
+
+/// Print has no detail below a 300th of an inch.
+const PIXELS_PER_POINT_MAX: f32 = 300.0 / 72.0;
+
+/// A page in grey, its longest side at most `longest` pixels.
+fn render(page: &PdfPage<'_>, longest: u32) -> Result<Scan, String> {
+    let (across, down) = (page.width().value, page.height().value);
+    let scale = (longest as f32 / across.max(down)).min(PIXELS_PER_POINT_MAX);
+    if !scale.is_finite() || scale <= 0.0 {
+        return Err("it has no size".to_owned());
+    }
+    let pixels = |points: f32| ((points * scale).round() as u32).clamp(1, longest);
+    let (width, height) = (pixels(across), pixels(down));
+    let config = PdfRenderConfig::new()
+        .set_fixed_size(width as i32, height as i32)
+        // Grey bitmaps are drawn by another path of PDFium, which leaves pictures out.
+        .set_format(PdfBitmapFormat::BGRx);
+    let bitmap = page
+        .render_with_config(&config)
+        .map_err(|_| "PDFium cannot draw it".to_owned())?;
+    let grey: Vec<u8> = bitmap
+        .as_raw_bytes()
+        .chunks_exact(4)
+        .map(|bgrx| luma(bgrx[2], bgrx[1], bgrx[0]))
+        .collect();
+    if grey.len() != (width * height) as usize {
+        return Err("PDFium drew less than was asked".to_owned());
+    }
+    Ok(Scan {
+        page: None,
+        width,
+        height,
+        grey,
+    })
 }

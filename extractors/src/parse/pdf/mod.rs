@@ -7,7 +7,6 @@
 
 mod fallback;
 mod library;
-mod reflow;
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -17,10 +16,10 @@ use hippo_config::Limits;
 use pdfium_render::prelude::Pdfium;
 
 use super::prose::as_claim;
-use super::read_bounded;
 use super::writer::{Place, Writer};
-use crate::extraction::{Kind, Metadata, Refusal};
-use crate::passage::Packer;
+use super::{Input, read_bounded};
+use crate::extraction::{Kind, Metadata, Refusal, SCANS_MAX, Scan};
+use crate::reading;
 
 /// Documents up to this size are read into memory first: PDFium reads in small steps, and
 /// most documents are far below. Larger ones are read through the descriptor.
@@ -32,6 +31,8 @@ const FALLBACK_MAX_BYTES: u64 = 64 << 20;
 const SECOND_OPINION_MAX_BYTES: u64 = 4 << 20;
 /// ... and of few pages.
 const SECOND_OPINION_MAX_PAGES: u32 = 20;
+/// The stage at which a document ends whose pages are pictures, where nothing reads them.
+pub const NEEDS_OCR: &str = "ocr";
 /// A file that was written to its end says so within its last bytes.
 const END_MARK_WITHIN_BYTES: u64 = 1024;
 
@@ -92,15 +93,22 @@ trait Pages {
     fn about(&self) -> About;
     /// The text of a page (counted from 0), line by line; `Err`: why it cannot be read.
     fn text(&mut self, page: u32) -> Result<String, String>;
+    /// The pixels of a page, its longest side at most `longest`; none from an engine that
+    /// cannot draw.
+    fn scan(&mut self, page: u32, longest: u32) -> Option<Result<Scan, String>> {
+        let _ = (page, longest);
+        None
+    }
 }
 
 /// Reads a PDF with the best engine there is.
 pub(super) fn read(
     engines: &Engines,
-    file: &File,
+    input: &Input<'_>,
     limits: &Limits,
     mut writer: Writer<'_>,
 ) -> Result<Metadata, Refusal> {
+    let (file, scans) = (input.file, input.wants.scans);
     writer.progress(0, 0, "pdf");
     // By seeking: the sandbox allows no statx, which is how the standard library asks for it.
     let mut end = file;
@@ -115,7 +123,11 @@ pub(super) fn read(
         match library::Document::open(pdfium, file, size) {
             Ok(mut document) => {
                 let about = document.about();
-                let ended = read_pages(&mut document, &about, "pdfium", limits, writer);
+                let reading = Reading {
+                    engine: "pdfium",
+                    scans,
+                };
+                let ended = read_pages(&mut document, &about, reading, limits, writer);
                 let scan = matches!(&ended, Err(Ended::NoText(..)));
                 drop(document);
                 return match ended {
@@ -137,7 +149,8 @@ pub(super) fn read(
     match fallback::Document::open(file, size) {
         Ok(mut document) => {
             let about = document.about();
-            read_pages(&mut document, &about, "pdf-extract", limits, writer).map_err(Ended::refusal)
+            read_pages(&mut document, &about, Reading::FALLBACK, limits, writer)
+                .map_err(Ended::refusal)
         }
         Err(Trouble::NeedsPassword) => Err(needs_password()),
         Err(Trouble::Damaged(why)) => Err(Refusal::failed(
@@ -157,7 +170,7 @@ fn second_opinion(
     match fallback::Document::open(file, size) {
         Ok(mut document) => {
             let about = document.about();
-            read_pages(&mut document, &about, "pdf-extract", limits, writer)
+            read_pages(&mut document, &about, Reading::FALLBACK, limits, writer)
                 // What PDFium said of the document counts for more.
                 .map_err(|_| no_text(pages))
         }
@@ -191,15 +204,34 @@ fn no_text(pages: u32) -> Refusal {
         format!("any of its {pages} pages")
     };
     Refusal::skipped(
-        "pdf",
-        format!("no text in {pages}: needs OCR, which hippo does not do yet"),
+        NEEDS_OCR,
+        format!(
+            "no text in {pages}: it needs a model for OCR; \
+             `hippo models pull pp-ocrv6-small` gets one, and it is read then"
+        ),
     )
+}
+
+/// How pages are read.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// What reads them.
+    engine: &'static str,
+    /// Whether and how large those without text are to be drawn.
+    scans: Option<u32>,
+}
+
+impl Reading {
+    const FALLBACK: Reading = Reading {
+        engine: "pdf-extract",
+        scans: None,
+    };
 }
 
 fn read_pages<'a>(
     document: &mut dyn Pages,
     about: &About,
-    engine: &str,
+    reading: Reading,
     limits: &Limits,
     mut writer: Writer<'a>,
 ) -> Result<Metadata, Ended<'a>> {
@@ -209,7 +241,7 @@ fn read_pages<'a>(
             "damaged: it has no pages",
         )));
     }
-    let mut metadata = Metadata::new(Kind::Pdf, "application/pdf", engine);
+    let mut metadata = Metadata::new(Kind::Pdf, "application/pdf", reading.engine);
     metadata.title = about.title.as_deref().and_then(as_claim);
     metadata.author = about.author.as_deref().and_then(as_claim);
     metadata.pages = Some(about.pages);
@@ -221,6 +253,7 @@ fn read_pages<'a>(
         ));
     }
     let (mut without_text, mut unreadable) = (Vec::new(), Vec::new());
+    let mut drawn = 0;
     let mut first_problem = None;
     for page in 0..wanted {
         if writer.closed() {
@@ -233,6 +266,14 @@ fn read_pages<'a>(
                 write_page(&text, page + 1, &mut writer);
                 if writer.written() == before && !writer.closed() {
                     without_text.push(page + 1);
+                    let longest = reading.scans.filter(|_| drawn < SCANS_MAX);
+                    match longest.and_then(|longest| document.scan(page, longest)) {
+                        Some(Ok(scan)) => drawn += u32::from(writer.scan(scan)),
+                        Some(Err(problem)) => {
+                            writer.note(format!("page {}: {problem}", page + 1));
+                        }
+                        None => {}
+                    }
                 }
             }
             Err(problem) => {
@@ -241,7 +282,8 @@ fn read_pages<'a>(
             }
         }
     }
-    if writer.written() == 0 && !writer.closed() {
+    metadata.in_pixels = without_text.len() as u32;
+    if writer.written() == 0 && drawn == 0 && !writer.closed() {
         return Err(match first_problem {
             Some(problem) if without_text.is_empty() => Ended::Refused(Refusal::failed(
                 "pdf page 1",
@@ -250,8 +292,12 @@ fn read_pages<'a>(
             _ => Ended::NoText(about.pages, Box::new(writer)),
         });
     }
-    if !without_text.is_empty() {
+    if !without_text.is_empty() && drawn == 0 {
         writer.note(format!("no text on {}", page_list(&without_text)));
+    } else if without_text.len() > drawn as usize && drawn == SCANS_MAX {
+        writer.note(format!(
+            "only the first {SCANS_MAX} pages without text were looked at"
+        ));
     }
     if let Some(problem) = first_problem {
         writer.note(format!(
@@ -263,11 +309,7 @@ fn read_pages<'a>(
 }
 
 fn write_page(text: &str, page: u32, writer: &mut Writer<'_>) {
-    let mut packer = Packer::new();
-    for block in reflow::blocks(text) {
-        packer.push(block.shape, block.gap, &block.text);
-    }
-    packer.flush();
+    let mut packer = reading::packed(text);
     writer.drain(&mut packer, Place::page(page));
 }
 

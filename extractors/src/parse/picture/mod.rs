@@ -15,6 +15,7 @@ mod colour;
 mod count;
 mod decode;
 mod fit;
+mod scan;
 
 use hippo_config::Limits;
 
@@ -126,6 +127,14 @@ pub(super) fn read(
         fitted.push(picture);
     }
     writer.picture(&about.text(), Place::CAPTION, fitted.into_iter());
+    metadata.in_pixels = 1;
+    if let Some(longest) = wants.scans {
+        let scan = scan::scan(&decoded.picture, longest)
+            .map_err(|error| Refusal::failed("scale", format!("it cannot be scaled: {error}")))?;
+        if let Some(scan) = scan {
+            writer.scan(scan);
+        }
+    }
     metadata.title = about.title;
     metadata.author = about.author;
     metadata.shot = about.shot;

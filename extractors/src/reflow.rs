@@ -10,10 +10,10 @@ use crate::weight::is_cjk;
 
 /// A stretch of a page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) shape: Shape,
-    pub(super) gap: Gap,
-    pub(super) text: String,
+pub(crate) struct Block {
+    pub(crate) shape: Shape,
+    pub(crate) gap: Gap,
+    pub(crate) text: String,
 }
 
 /// A line this short (in columns, Han counts two) was not broken by a margin.
@@ -28,7 +28,7 @@ const NEAR_LINES: usize = 3;
 const SOFT_HYPHENS: [char; 3] = ['\u{FFFE}', '\u{2}', '\u{AD}'];
 
 /// The paragraphs of a page's text.
-pub(super) fn blocks(text: &str) -> Vec<Block> {
+pub(crate) fn blocks(text: &str) -> Vec<Block> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<String> = text.split('\n').map(tidy).collect();
     let columns: Vec<usize> = lines.iter().map(|line| columns(line)).collect();

@@ -14,6 +14,7 @@ mod hostile;
 mod identity;
 mod idle;
 mod models;
+mod ocr;
 mod pictures;
 mod socket;
 mod storage;

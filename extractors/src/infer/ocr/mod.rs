@@ -225,10 +225,7 @@ fn read_line(
     let mut best: Option<Line> = None;
     let turned = region.is_tall().then(|| region.turned());
     for region in std::iter::once(region).chain(turned) {
-        let columns = (region.columns(rows) as f32
-            * std::env::var("WID").map_or(1.0, |v| v.parse().unwrap()))
-            as usize;
-        let columns = columns.min(READER_MAX);
+        let columns = region.columns(rows).min(READER_MAX);
         let padded = columns.next_multiple_of(READER_STEP);
         let grey = line::cut(scan, &region, [rows, columns]);
         let mut pixels = vec![0.0; 3 * rows * padded];

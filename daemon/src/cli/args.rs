@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::models::Models;
+use super::transcript;
+use crate::transcript::Format;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -99,6 +101,14 @@ pub(super) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Print what was said in a recording
+    Transcript {
+        /// The recording, or a transcript
+        path: PathBuf,
+        /// txt, srt, vtt or json (Podcasting 2.0)
+        #[arg(long, default_value = "txt", value_parser = transcript::format)]
+        format: Format,
     },
     /// Get, check and switch models
     Models {

@@ -196,6 +196,8 @@ fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
     let Some(name) = choice(paths, settings, role) else {
         let what = match role {
             Role::Joint => "no joint model: pictures are found by titles and captions",
+            Role::Speech => "no speech model: recordings are found by their tags",
+            Role::Voice => "no voice model: what is loud is taken for speech",
             _ => "no passage model: questions are answered by words",
         };
         return ok("models", what);
@@ -214,10 +216,11 @@ fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
         .map(|file| dir.join(&file.name).display().to_string())
         .collect();
     if missing.is_empty() {
-        ok(
-            "models",
-            format!("{name}: {} dimensions, {}", manifest.dim, manifest.licence),
-        )
+        let what = match role {
+            Role::Passage | Role::Joint => format!("{} dimensions", manifest.dim),
+            other => other.as_str().to_owned(),
+        };
+        ok("models", format!("{name}: {what}, {}", manifest.licence))
     } else {
         let what = format!("{name} lacks {}", missing.join(", "));
         error("models", what, "copy the model's files again")

@@ -12,9 +12,10 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, model_status, models, status};
+use super::{chosen, model_status, models, status, transcript};
 use crate::journal::{Live, now_ms};
 use crate::service::wire;
+use crate::transcript::Line;
 use crate::watch::Watched;
 
 /// The file that `wait` touches in the run folder: when the watcher tells of it, it has told
@@ -123,6 +124,8 @@ impl Handle {
     /// Looks whether models have come that the settings give a role, and uses them: whoever
     /// puts one there tells, so that nobody need look in vain.
     pub async fn look_for_models(&self) -> Result<wire::Models, EngineError> {
+        // Which model plays a role may have been written into the settings beside us.
+        self.reload().await?;
         let shared = &self.shared;
         let settings = self.settings();
         let adopted = shared
@@ -130,6 +133,18 @@ impl Handle {
             .adopt(&shared.paths, &settings, &shared.journal);
         adopted.await?;
         model_status::models(shared).await
+    }
+
+    /// Looks anew who hears recordings.
+    async fn choose_ear(&self) -> Result<(), EngineError> {
+        let (shared, settings) = (Arc::clone(&self.shared), self.settings());
+        blocking(move || {
+            shared.listening.choose(&shared.paths, &settings);
+            Ok(())
+        })
+        .await?;
+        self.shared.refresh();
+        Ok(())
     }
 
     /// Drops the vectors that are kept of the model that a role had before.
@@ -157,6 +172,11 @@ impl Handle {
     /// All that is known of one path.
     pub async fn why(&self, path: &Path) -> Result<wire::Why, EngineError> {
         status::why(&self.shared, path).await
+    }
+
+    /// What was said in a file.
+    pub async fn transcript(&self, path: &Path) -> Result<Vec<Line>, EngineError> {
+        transcript::lines(&self.shared, path).await
     }
 
     /// The watched folders.
@@ -207,7 +227,7 @@ impl Handle {
             pulse.mark_unchanged();
             let shared = Arc::clone(&self.shared);
             let pending = blocking(move || Ok(shared.journal.pending_until(until)?)).await?;
-            if pending == 0 {
+            if pending == 0 && self.unheard().await? == 0 {
                 self.shared.refresh();
                 return Ok(());
             }
@@ -215,6 +235,12 @@ impl Handle {
                 return Err(EngineError::Refused("hippo is stopping".into()));
             }
         }
+    }
+
+    /// Recordings that wait to be heard; none where nobody can hear them.
+    async fn unheard(&self) -> Result<u64, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || model_status::unheard(&shared)).await
     }
 
     /// Touches a file in a watched folder of hippo's own and waits until the watcher has told
@@ -351,8 +377,7 @@ impl Handle {
             let _ = self.shared.driver.send(Event::Scan { folder, why }).await;
         }
         let _ = self.shared.driver.send(Event::Depart).await;
-        self.shared.refresh();
-        Ok(())
+        self.choose_ear().await
     }
 
     /// Makes the journal's, the watcher's and the engine's folders those of the settings.

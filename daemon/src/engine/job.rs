@@ -18,6 +18,7 @@ use hippo_extractors::{
 };
 use hippo_index::{Row, segment_id};
 
+use super::heard::Heard;
 use super::looks::Looks;
 use super::shared::{ReadingGuard, Shared, blocking};
 use super::{EngineError, generations};
@@ -119,9 +120,10 @@ async fn try_read(
         }
     };
 
+    let heard = Heard::of(shared, class, content).await?;
     // Others of the same content wait until the first is committed, then take it over.
     *guard = loop {
-        if let Some(donor) = find_donor(shared, claim.id, content, class).await? {
+        if let Some(donor) = find_donor(shared, claim.id, content, class, heard.made_by()).await? {
             return take_over(shared, claim, disk, content, class, donor).await;
         }
         match shared.begin_reading(content, class) {
@@ -132,7 +134,7 @@ async fn try_read(
         }
     };
 
-    extract(shared, claim, file, disk, content, class).await
+    extract(shared, claim, file, disk, (content, class), heard).await
 }
 
 enum Opened {
@@ -211,9 +213,9 @@ async fn find_donor(
     id: u64,
     content: [u8; 32],
     class: &'static str,
+    extractor: String,
 ) -> Result<Option<Donor>, EngineError> {
     let shared = Arc::clone(shared);
-    let extractor = extractor_name();
     blocking(move || Ok(shared.journal.donor(id, &content, class, &extractor)?)).await
 }
 
@@ -275,8 +277,8 @@ async fn extract(
     claim: &Claim,
     file: File,
     disk: DiskFact,
-    content: [u8; 32],
-    class: &'static str,
+    (content, class): ([u8; 32], &'static str),
+    heard: Heard,
 ) -> Result<Reading, EngineError> {
     let name = claim
         .path
@@ -295,7 +297,10 @@ async fn extract(
         .await;
     let refusal = match outcome {
         Outcome::Done(read) => {
-            return Ok(done(shared, claim, disk, content, class, *read, looks).await);
+            let mut read = *read;
+            let made = Generation::new(&heard.made_by(), []);
+            heard.add_to(&mut read);
+            return Ok(done(shared, claim, disk, (content, class), read, looks, made).await);
         }
         Outcome::Refused(refusal) => refusal,
         Outcome::Died { reason, stage } => Refusal {
@@ -312,10 +317,10 @@ async fn done(
     shared: &Arc<Shared>,
     claim: &Claim,
     disk: DiskFact,
-    content: [u8; 32],
-    class: &'static str,
+    (content, class): ([u8; 32], &'static str),
     read: Extraction,
     mut looks: Looks,
+    made: Generation,
 ) -> Reading {
     let Extraction {
         metadata,
@@ -327,7 +332,6 @@ async fn done(
         .into_iter()
         .map(|segment| row_of(claim, &disk, &content, &metadata, segment))
         .collect();
-    let made = Generation::new(&extractor_name(), []);
     let generation = embed(shared, claim, &mut rows, &looks, made).await;
     Reading::Outcome(Box::new(OutcomeOf {
         disk,

@@ -1,9 +1,9 @@
 //! The engine: what turns a dirty path into rows, and keeps the table in step with the disk.
 //!
 //! [`start`] opens everything in the order in which it may be needed, mends what a crash left
-//! behind ([`recover`]), and sets four tasks going: the loop that decides ([`driver`]), the
-//! only writer ([`commit`]), the care of the table ([`upkeep`]) and the completion of rows when
-//! models change ([`generations`]). [`Handle`] is what the service sees of it.
+//! behind ([`recover`]), and sets five tasks going: the loop that decides ([`driver`]), the
+//! only writer ([`commit`]), the care of the table ([`upkeep`]), the completion of rows when
+//! models change ([`generations`]) and the hearing of recordings ([`listening`]). [`Handle`] is what the service sees of it.
 //!
 //! Invariants:
 //! - Work is in the journal before it begins and leaves it after the table is durable.
@@ -17,7 +17,10 @@ mod driver;
 mod embedder;
 mod generations;
 mod handle;
+mod hear;
+mod heard;
 mod job;
+mod listening;
 mod looks;
 mod model;
 mod model_status;
@@ -27,6 +30,7 @@ mod shared;
 mod slots;
 mod status;
 mod survey;
+mod transcript;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -103,6 +107,7 @@ pub struct Engine {
     writer: JoinHandle<()>,
     upkeep: JoinHandle<()>,
     generations: JoinHandle<()>,
+    listening: JoinHandle<()>,
 }
 
 /// Starts the engine. Must be called within the runtime that is to carry it.
@@ -131,8 +136,9 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let watcher = Watcher::start(&settings.watch, hint_sender)?;
     let pdfium = paths.find_library("pdfium");
     let mut workers = PoolConfig::new(&settings.worker, &settings.limits, pdfium);
-    // One more than heavy files may fill, so that a note never waits for two long PDFs.
-    workers.count += 1;
+    // One more than heavy files may fill, so that a note never waits for two long PDFs, and one
+    // for the recording that is heard.
+    workers.count += 2;
     let pool = Pool::new(workers);
     let shared = Arc::new(Shared::new(Parts {
         paths,
@@ -144,6 +150,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         models,
         driver: event_sender,
     }));
+    shared.listening.choose(&shared.paths, &shared.settings());
     let handle = Handle::new(Arc::clone(&shared));
     handle.bring_folders_in_step().await?;
     shared.refresh();
@@ -155,6 +162,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         commit_sender.clone(),
     ));
     let generations = tokio::spawn(generations::run(Arc::clone(&shared), commit_sender));
+    let listening = tokio::spawn(listening::run(Arc::clone(&shared)));
     let writer = tokio::spawn(commit::run(Arc::clone(&shared), commits));
     let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared)));
     handle.watch_cookies();
@@ -167,6 +175,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         writer,
         upkeep,
         generations,
+        listening,
     })
 }
 
@@ -186,6 +195,7 @@ impl Engine {
             let _ = self.driver.await;
             let _ = self.upkeep.await;
             let _ = self.generations.await;
+            let _ = self.listening.await;
             // They held the writer's channel: it ends after what it holds.
             let _ = self.writer.await;
         };

@@ -15,6 +15,7 @@ use super::EngineError;
 use super::cookies::Cookies;
 use super::driver::Event;
 use super::generations::Pace;
+use super::listening::Listening;
 use super::models::Models;
 use crate::journal::Journal;
 use crate::scan::Rules;
@@ -78,6 +79,8 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) watcher: Watcher,
     pub(super) models: Models,
+    /// Who hears recordings.
+    pub(super) listening: Listening,
     /// How fast rows get vectors that they lacked.
     pub(super) filling: Mutex<Pace>,
     pub(super) folders: RwLock<Vec<Arc<FolderRuntime>>>,
@@ -122,6 +125,7 @@ impl Shared {
             pool: parts.pool,
             watcher: parts.watcher,
             models: parts.models,
+            listening: Listening::default(),
             filling: Mutex::default(),
             folders: RwLock::default(),
             at_work: Mutex::default(),

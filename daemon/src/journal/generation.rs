@@ -9,7 +9,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Written as `x1+3+5`: an extractor, then numbers of spaces.
+/// Written as `x1+3+5`: an extractor, then numbers of spaces. Of a recording that was heard it is
+/// `x1~whisper-tiny-0123456789ab+3+5`: the recogniser belongs to the extractor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Generation {
     /// The extractor's version.
@@ -62,6 +63,7 @@ mod tests {
             ("x1+", vec![]),
             ("x1+3", vec![3]),
             ("x12+3+50", vec![3, 50]),
+            ("x1~whisper-tiny-0123456789ab+3", vec![3]),
         ] {
             let generation = Generation::parse(text);
             assert_eq!(generation.to_string(), text);

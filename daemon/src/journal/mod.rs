@@ -14,6 +14,7 @@
 mod files;
 mod folders;
 mod generation;
+mod hearing;
 mod outcomes;
 mod queue;
 mod report;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;
 pub use generation::Generation;
+pub use hearing::{Hearing, Unheard};
 pub use outcomes::{Ack, Donor, Verdict};
 pub use queue::{Candidate, Claim, MAX_INTERRUPTIONS};
 pub use report::{Counts, FailureRecord, FileRecord, FolderCounts};

@@ -13,6 +13,7 @@ use super::api::{Api, ApiError};
 use super::wire;
 use crate::engine::{EngineError, Handle};
 use crate::query::{JointQuestion, Live, Memory};
+use crate::transcript::Line;
 
 impl Memory for Handle {
     fn settings(&self) -> Arc<Settings> {
@@ -102,6 +103,10 @@ impl Api for Handle {
 
     async fn why(&self, path: PathBuf) -> Result<wire::Why, ApiError> {
         Ok(Handle::why(self, &path).await?)
+    }
+
+    async fn transcript(&self, path: PathBuf) -> Result<Vec<Line>, ApiError> {
+        Ok(Handle::transcript(self, &path).await?)
     }
 
     async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {

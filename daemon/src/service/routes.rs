@@ -25,6 +25,8 @@ pub enum Operation {
     RemoveFolder,
     /// `GET /v1/why`
     Why,
+    /// `GET /v1/transcript`
+    Transcript,
     /// `POST /v1/retry`
     Retry,
     /// `POST /v1/models/use`
@@ -108,7 +110,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 16] = [
     route(
         "GET",
         "/v1/search",
@@ -129,6 +131,13 @@ pub const ROUTES: [Route; 15] = [
         FOLDER,
     ),
     route("GET", "/v1/why", Operation::Why, &["path"], QUICK),
+    route(
+        "GET",
+        "/v1/transcript",
+        Operation::Transcript,
+        &["path", "format"],
+        QUICK,
+    ),
     route("POST", "/v1/retry", Operation::Retry, &[], FOLDER),
     route("POST", "/v1/models/use", Operation::UseModel, &[], MODEL),
     route(

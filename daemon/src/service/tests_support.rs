@@ -121,6 +121,7 @@ pub(super) fn status() -> wire::Status {
         models: wire::Models {
             passage: model(),
             joint: wire::ModelStatus::default(),
+            speech: wire::SpeechStatus::default(),
         },
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),
@@ -194,6 +195,10 @@ impl Api for Double {
             path: path.to_string_lossy().into_owned(),
             ..wire::Why::default()
         })
+    }
+
+    async fn transcript(&self, _: PathBuf) -> Result<Vec<crate::transcript::Line>, ApiError> {
+        Ok(Vec::new())
     }
 
     async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {

@@ -14,7 +14,8 @@ use hippo_config::Limits;
 use hippo_extractors::{Metadata, Picture, Refusal, Segment, Wants};
 
 use super::protocol::{
-    CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, labels,
+    CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, SOUND_MAX_SAMPLES,
+    labels,
 };
 use super::{Progress, Shown};
 
@@ -28,6 +29,10 @@ const PROGRESS_BURST: u64 = 2_000;
 /// Pixels of one file: some 400 pictures as most models see them.
 const PICTURES_MAX_BYTES: usize = 64 * 1024 * 1024;
 
+/// Sound of one file: a day, which is where an honest worker stops, and a minute of silence
+/// that it may fill in.
+const SOUND_MAX: u64 = (24 * 3_600 + 60) * 16_000;
+
 /// What a frame amounts to.
 #[derive(Debug)]
 pub(super) enum Step {
@@ -35,6 +40,8 @@ pub(super) enum Step {
     Noted,
     /// The file moved on: tell whoever asked.
     Moved,
+    /// The next samples of a recording.
+    Heard(Vec<i16>),
     /// The end.
     End(Ending),
 }
@@ -66,6 +73,7 @@ pub(super) struct Answer<'a> {
     pub(super) pictures: Vec<Shown>,
     text_bytes: u64,
     picture_bytes: usize,
+    samples: u64,
     progress_frames: u64,
 }
 
@@ -86,6 +94,7 @@ impl<'a> Answer<'a> {
             pictures: Vec::new(),
             text_bytes: 0,
             picture_bytes: 0,
+            samples: 0,
             progress_frames: 0,
         }
     }
@@ -100,6 +109,7 @@ impl<'a> Answer<'a> {
             | FromWorker::Progress { id, .. }
             | FromWorker::Segment { id, .. }
             | FromWorker::Picture { id, .. }
+            | FromWorker::Sound { id, .. }
             | FromWorker::Done { id, .. }
             | FromWorker::Refused { id, .. }
             | FromWorker::Panicked { id, .. } => *id,
@@ -124,6 +134,7 @@ impl<'a> Answer<'a> {
                 rgb,
                 ..
             } => self.picture(ordinal, spec, [width, height], &rgb, now),
+            FromWorker::Sound { samples, .. } => self.sound(&samples, now),
             FromWorker::Done {
                 metadata, segments, ..
             } => self.done(metadata, segments),
@@ -242,6 +253,27 @@ impl<'a> Answer<'a> {
         });
         self.alive = now;
         Ok(Step::Noted)
+    }
+
+    fn sound(&mut self, samples: &str, now: Instant) -> Result<Step, String> {
+        if !self.wants.sound {
+            return Err("sound, which nobody asked for".to_owned());
+        }
+        let bytes = BASE64
+            .decode(samples)
+            .map_err(|error| format!("sound that cannot be read: {error}"))?;
+        let (pairs, odd) = bytes.as_chunks::<2>();
+        if pairs.is_empty() || pairs.len() > SOUND_MAX_SAMPLES || !odd.is_empty() {
+            return Err(format!("{} bytes of sound at once", bytes.len()));
+        }
+        self.samples += pairs.len() as u64;
+        if self.samples > SOUND_MAX {
+            return Err(format!("{} samples of sound", self.samples));
+        }
+        self.alive = now;
+        Ok(Step::Heard(
+            pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect(),
+        ))
     }
 
     fn done(&mut self, mut metadata: Box<Metadata>, segments: u64) -> Result<Step, String> {

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use hippo_config::{Limits, WorkerSettings};
 use hippo_extractors::{Refusal, Wants};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use super::protocol::Job;
 use super::sandbox::SandboxReport;
-use super::session::{Greeting, Session, Verdict};
+use super::session::{Greeting, Session, Told, Verdict};
 use super::{Outcome, Progress};
 
 /// How long a worker waits for its next file before it is let go. Long enough that saving
@@ -178,6 +178,40 @@ impl Pool {
         wants: Wants,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Outcome {
+        let told = Told {
+            progress: &progress,
+            sound: None,
+        };
+        self.read(file, (name, size, wants), told).await
+    }
+
+    /// Decodes a recording: its sound, 16 kHz mono, goes to `sound` as it comes. A full channel
+    /// holds the worker back. Dropping the future kills the worker.
+    pub async fn listen(
+        &self,
+        file: File,
+        name: String,
+        size: u64,
+        sound: mpsc::Sender<Vec<i16>>,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Outcome {
+        let wants = Wants {
+            sound: true,
+            ..Wants::default()
+        };
+        let told = Told {
+            progress: &progress,
+            sound: Some(&sound),
+        };
+        self.read(file, (name, size, wants), told).await
+    }
+
+    async fn read(
+        &self,
+        file: File,
+        job: (String, u64, Wants),
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
+    ) -> Outcome {
         if let Some(refusal) = writable(&file) {
             return Outcome::Refused(refusal);
         }
@@ -186,7 +220,7 @@ impl Pool {
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => unavailable("hippo is shutting down"),
-            outcome = Shared::extract(shared, &file, (name, size, wants), &progress) => outcome,
+            outcome = Shared::extract(shared, &file, job, told) => outcome,
         }
     }
 
@@ -205,7 +239,7 @@ impl Shared {
         shared: &Arc<Shared>,
         file: &File,
         (name, size, wants): (String, u64, Wants),
-        progress: &(impl Fn(Progress) + Send + Sync),
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
     ) -> Outcome {
         let Ok(_seat) = shared.seats.acquire().await else {
             return unavailable("hippo is shutting down");
@@ -224,7 +258,7 @@ impl Shared {
                 Ok(session) => session,
                 Err(reason) => return Outcome::Unavailable { reason },
             };
-            match session.run(config, &job, file, progress).await {
+            match session.run(config, &job, file, told).await {
                 Verdict::Ended(outcome) => {
                     if session.fit(config) {
                         Shared::put_back(shared, session);

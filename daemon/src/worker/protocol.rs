@@ -28,7 +28,7 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// One frame, and so what the daemon buffers of a worker. A segment is a passage of about
 /// 1 KiB; the largest frame is a picture for a model that sees 512 x 512 pixels: 1 MiB.
@@ -46,6 +46,9 @@ pub const NOTES_MAX: usize = 64;
 
 /// Chapters of one recording: as many as its reader keeps.
 pub const CHAPTERS_MAX: usize = 1_000;
+
+/// Samples of one frame of sound: 10 s.
+pub const SOUND_MAX_SAMPLES: usize = 160_000;
 
 /// Bytes of length before each frame.
 const HEADER_BYTES: usize = 4;
@@ -160,6 +163,13 @@ pub enum FromWorker {
         height: u32,
         /// Red, green, blue, row by row, as base64: JSON has no bytes.
         rgb: String,
+    },
+    /// The next samples of a recording.
+    Sound {
+        /// The job.
+        id: u64,
+        /// 16 kHz mono, 16 bits a sample (little endian), as base64.
+        samples: String,
     },
     /// The end of a file that was read.
     Done {

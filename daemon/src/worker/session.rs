@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
 
 use super::answer::{Answer, Ending, Step};
 use super::death::{self, Evidence, Tail};
@@ -75,6 +76,23 @@ pub(super) enum Verdict {
     /// The worker died before it touched the file.
     NeverTaken(String),
 }
+
+/// Who is told of a file while it is read.
+#[derive(Debug)]
+pub(super) struct Told<'a, P> {
+    /// Of its progress.
+    pub(super) progress: &'a P,
+    /// Of its sound, as it comes.
+    pub(super) sound: Option<&'a mpsc::Sender<Vec<i16>>>,
+}
+
+impl<P> Clone for Told<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Told<'_, P> {}
 
 /// Why a conversation broke off.
 #[derive(Debug)]
@@ -181,15 +199,13 @@ impl Session {
         config: &PoolConfig,
         job: &Job,
         file: &File,
-        progress: &(impl Fn(Progress) + Send + Sync),
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
     ) -> Verdict {
         self.files += 1;
         self.near_limit = false;
         self.tail.clear();
         let mut answer = Answer::new(job.id, &config.limits, &job.wants, Instant::now());
-        let result = self
-            .converse(config, job, file, &mut answer, progress)
-            .await;
+        let result = self.converse(config, job, file, &mut answer, told).await;
         let stage = answer.progress.stage.clone();
         let reason = match result {
             Ok(Ending::Done(metadata)) => {
@@ -216,7 +232,7 @@ impl Session {
         job: &Job,
         file: &File,
         answer: &mut Answer<'_>,
-        progress: &(impl Fn(Progress) + Send + Sync),
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
     ) -> Result<Ending, Fault> {
         let mut bytes = Vec::new();
         encode(&ToWorker::Job(job.clone()), &mut bytes)?;
@@ -229,7 +245,15 @@ impl Session {
             while let Some(frame) = self.frames.take()? {
                 match answer.take(frame, now).map_err(Fault::Wrong)? {
                     Step::Noted => {}
-                    Step::Moved => progress(answer.progress.clone()),
+                    Step::Moved => (told.progress)(answer.progress.clone()),
+                    Step::Heard(samples) => {
+                        if let Some(sound) = told.sound {
+                            // Who listens sets the pace; the worker waits on its socket, and
+                            // the time is not its own.
+                            let _ = sound.send(samples).await;
+                        }
+                        answer.alive = Instant::now();
+                    }
                     Step::End(ending) => return self.silent(ending),
                 }
             }

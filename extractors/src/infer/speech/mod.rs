@@ -22,6 +22,8 @@ pub use whisper::{Listener, Options, Whisper};
 use serde::{Deserialize, Serialize};
 
 use super::InferError;
+use crate::extraction::{Segment, Source};
+use crate::language;
 use crate::moments::{Cutter, Line, Moment};
 
 /// Samples a second, everywhere here.
@@ -103,4 +105,20 @@ pub fn moments<'a>(utterances: impl IntoIterator<Item = &'a Utterance>) -> Vec<M
     }
     cutter.finish();
     std::iter::from_fn(|| cutter.pop()).collect()
+}
+
+/// Utterances as segments, counted from `first`.
+pub fn segments(utterances: &[Utterance], first: u32, source: Source) -> Vec<Segment> {
+    let moments = moments(utterances).into_iter();
+    let segments = moments.zip(first..).map(|(moment, ordinal)| Segment {
+        ordinal,
+        page: None,
+        t0_ms: Some(moment.t0_ms),
+        t1_ms: Some(moment.t1_ms),
+        source,
+        lang: language::detect(&moment.text).map(str::to_owned),
+        text: moment.text,
+        picture: false,
+    });
+    segments.collect()
 }

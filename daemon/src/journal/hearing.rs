@@ -1,0 +1,175 @@
+//! What was heard of recordings: utterances as they come, checkpoints, and who waits to be heard.
+//!
+//! It is kept by the recording's bytes and the recogniser, so a copy, a rename, another embedding
+//! model or another extractor cost no second hearing, and two recognisers do not mix.
+//!
+//! What it promises: a checkpoint and the utterances before it are one transaction; so are the
+//! end of a hearing and the queueing of the files that it is about.
+
+use std::path::PathBuf;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::files::path_of;
+use super::{Journal, Result};
+
+/// How far the hearing of a recording has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hearing {
+    /// The recogniser.
+    pub model: String,
+    /// Where it goes on, in the recogniser's own words; empty at the start.
+    pub checkpoint: String,
+    /// What was said up to there: one JSON object a line.
+    pub said: String,
+    /// Nothing more will come.
+    pub ended: bool,
+    /// Why it ended before the recording did, if it did.
+    pub reason: Option<String>,
+}
+
+/// A recording that waits to be heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// The file.
+    pub id: u64,
+    /// Where it is.
+    pub path: PathBuf,
+    /// BLAKE3 of its bytes.
+    pub content: [u8; 32],
+}
+
+/// A recording at rest whose bytes this recogniser (?1) has not heard to their end.
+const UNHEARD: &str = "kind IN ('audio', 'video') AND state = 4 AND content IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM heard WHERE heard.content = file.content
+        AND heard.model = ?1 AND heard.ended = 1)";
+
+impl Journal {
+    /// How far this recogniser has come with these bytes.
+    pub fn hearing(&self, content: &[u8; 32], model: &str) -> Result<Option<Hearing>> {
+        self.read("looking up a hearing", |c| {
+            c.prepare_cached(
+                "SELECT model, checkpoint, said, ended, reason FROM heard
+                 WHERE content = ?1 AND model = ?2",
+            )?
+            .query_row(params![content, model], hearing)
+            .optional()
+        })
+    }
+
+    /// What was heard of these bytes to their end, by `preferred` if it has heard them.
+    pub fn heard(&self, content: &[u8; 32], preferred: &str) -> Result<Option<Hearing>> {
+        self.read("looking up what was heard", |c| {
+            c.prepare_cached(
+                "SELECT model, checkpoint, said, ended, reason FROM heard
+                 WHERE content = ?1 AND ended = 1 ORDER BY model <> ?2 LIMIT 1",
+            )?
+            .query_row(params![content, preferred], hearing)
+            .optional()
+        })
+    }
+
+    /// Keeps what was said since the last checkpoint, and the new one.
+    pub fn keep_hearing(
+        &self,
+        content: &[u8; 32],
+        model: &str,
+        checkpoint: &str,
+        said: &str,
+    ) -> Result<()> {
+        self.write("keeping what was heard", |t| {
+            t.prepare_cached(
+                "INSERT INTO heard (content, model, checkpoint, said) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET checkpoint = ?3, said = said || ?4
+                 WHERE ended = 0",
+            )?
+            .execute(params![content, model, checkpoint, said])
+            .map(drop)
+        })
+    }
+
+    /// The recording is heard, as far as it goes. What other recognisers made of it goes, and
+    /// every file of these bytes is queued, to get its rows.
+    pub fn end_hearing(
+        &self,
+        content: &[u8; 32],
+        model: &str,
+        said: &str,
+        reason: Option<&str>,
+    ) -> Result<()> {
+        self.write("recording the end of a hearing", |t| {
+            t.execute(
+                "INSERT INTO heard (content, model, said, ended, reason) VALUES (?1, ?2, ?3, 1, ?4)
+                 ON CONFLICT DO UPDATE SET checkpoint = '', said = said || ?3, ended = 1,
+                     reason = ?4",
+                params![content, model, said, reason],
+            )?;
+            t.execute(
+                "DELETE FROM heard WHERE content = ?1 AND model <> ?2",
+                params![content, model],
+            )?;
+            t.execute(
+                "UPDATE file SET state = 0, turn = turn + 1, attempts = 0, retry_at = 0
+                 WHERE content = ?1 AND state IN (4, 5, 6)",
+                [content],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// The recording to hear next: those that changed since `fresh` first, and short before
+    /// long, so that an hour of talk does not hold up a voice memo.
+    pub fn next_unheard(&self, model: &str, fresh: i64) -> Result<Option<Unheard>> {
+        self.read("looking for what was not heard", |c| {
+            c.prepare_cached(&format!(
+                "SELECT id, key, content FROM file WHERE {UNHEARD}
+                 ORDER BY changed_at < ?2, size, id LIMIT 1"
+            ))?
+            .query_row(params![model, fresh], |row| {
+                Ok(Unheard {
+                    id: row.get::<_, i64>(0)? as u64,
+                    path: path_of(&row.get::<_, Vec<u8>>(1)?),
+                    content: row.get(2)?,
+                })
+            })
+            .optional()
+        })
+    }
+
+    /// How many recordings wait to be heard.
+    pub fn unheard(&self, model: &str) -> Result<u64> {
+        self.read("counting what was not heard", |c| {
+            c.prepare_cached(&format!("SELECT count(*) FROM file WHERE {UNHEARD}"))?
+                .query_row([model], |row| row.get::<_, i64>(0).map(|n| n as u64))
+        })
+    }
+
+    /// Forgets what was said in recordings that are no longer there.
+    pub fn forget_unowned_hearings(&self) -> Result<u64> {
+        let unowned = "NOT EXISTS (SELECT 1 FROM file WHERE file.content = heard.content)";
+        let any: bool = self.read("looking for recordings that are gone", |c| {
+            c.query_row(
+                &format!("SELECT EXISTS (SELECT 1 FROM heard WHERE {unowned})"),
+                [],
+                |row| row.get(0),
+            )
+        })?;
+        if !any {
+            return Ok(0);
+        }
+        self.write("forgetting what was heard", |t| {
+            let n = t.execute(&format!("DELETE FROM heard WHERE {unowned}"), [])?;
+            Ok(n as u64)
+        })
+    }
+}
+
+fn hearing(row: &rusqlite::Row<'_>) -> rusqlite::Result<Hearing> {
+    Ok(Hearing {
+        model: row.get(0)?,
+        checkpoint: row.get(1)?,
+        said: row.get(2)?,
+        ended: row.get(3)?,
+        reason: row.get(4)?,
+    })
+}

@@ -111,6 +111,10 @@ fn hear(
     let from = hearing.resume().map_err(|error| failed(&error))?;
     let mut session = Session::resume(voice, whisper.listener(stop)?, &from);
     let mut kept = from.samples_done;
+    if kept > 0 {
+        let (path, from_s) = (hearing.file.path.display(), kept / u64::from(RATE_HZ));
+        tracing::info!(%path, from_s, "hearing goes on");
+    }
     let (mut at, mut said) = (0, Vec::new());
     while let Some(chunk) = chunks.blocking_recv() {
         // The worker decodes from the start: what is done is passed over.

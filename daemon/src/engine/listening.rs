@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use hippo_config::{Manifest, Paths, Registry, Role, Settings};
+use hippo_config::{Manifest, ModelSettings, Paths, Registry, Role, Settings};
 use hippo_extractors::infer::speech::Whisper;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -30,7 +30,6 @@ use super::driver::Event;
 use super::embedder::REOPEN_AFTER;
 use super::hear::{self, Ear, Ending, FRESH_MS, Hearing};
 use super::job::{hash, open_for_reading};
-use super::models::threads;
 use super::shared::{Shared, blocking, lock};
 use crate::journal::{Unheard, now_ms};
 use crate::worker::Outcome;
@@ -70,7 +69,7 @@ impl Listening {
                     name: choice.name.clone(),
                     file: dir.join(&speech.file),
                     voice,
-                    threads: threads(settings.models.threads),
+                    threads: threads(&settings.models),
                     max_text_ctx: speech.max_text_ctx,
                 }))
             });
@@ -93,6 +92,15 @@ impl Listening {
             Ok(ear) => (ear.name.clone(), lock(&self.failure).clone()),
             Err((name, reason)) => (name.clone(), Some(reason.clone())),
         })
+    }
+}
+
+/// Threads for the recogniser: half of the cores where the settings leave it open. whisper.cpp's
+/// threads wait for each other by spinning, so one that does not get its core holds up them all.
+fn threads(settings: &ModelSettings) -> usize {
+    match settings.threads {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        n => n,
     }
 }
 

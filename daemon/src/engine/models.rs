@@ -458,7 +458,7 @@ pub(super) async fn question(
 }
 
 /// 0 means one for each core.
-pub(super) fn threads(configured: usize) -> usize {
+fn threads(configured: usize) -> usize {
     match configured {
         0 => std::thread::available_parallelism().map_or(1, Into::into),
         n => n,

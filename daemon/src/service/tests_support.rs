@@ -121,7 +121,12 @@ pub(super) fn status() -> wire::Status {
         models: wire::Models {
             passage: model(),
             joint: wire::ModelStatus::default(),
-            speech: wire::SpeechStatus::default(),
+            speech: wire::SpeechStatus {
+                name: Some("whisper-tiny".to_owned()),
+                state: "ready".to_owned(),
+                reason: None,
+                waiting: 2,
+            },
         },
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),

@@ -15,6 +15,7 @@ mod identity;
 mod idle;
 mod models;
 mod pictures;
+mod recordings;
 mod socket;
 mod storage;
 mod watching;

@@ -182,6 +182,9 @@ pub(super) struct Search {
     /// Ask only these ways of finding: words, passage, joint
     #[arg(long, value_name = "LEG", value_delimiter = ',')]
     pub(super) legs: Vec<String>,
+    /// Show this many segments before and after each hit
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) context: usize,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

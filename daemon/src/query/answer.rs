@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, WordsQuery};
+use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
 
 use super::fuse::{Found, Fused, Question, Ranked, fuse};
+use super::link::link;
+use super::neighbours::{Around, MAX_CONTEXT, Place};
 use super::parse::Query;
 use super::query_error::QueryError;
 use super::snippet::{Wanted, snippet};
@@ -67,6 +69,11 @@ pub trait Memory: Clone + Send + Sync + 'static {
         &self,
         text: String,
     ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
+    /// The segments at these places, of whatever revision.
+    fn segments(
+        &self,
+        spans: Vec<Span>,
+    ) -> impl Future<Output = Result<Vec<hippo_index::Hit>, String>> + Send;
     /// Where these files are now and which of their revisions counts.
     fn live(
         &self,
@@ -129,6 +136,8 @@ struct Plan {
     depth: usize,
     /// The first tier.
     tier: usize,
+    /// Neighbours wanted on each side of a hit.
+    context: usize,
     deadline: Duration,
     words: bool,
     passage: bool,
@@ -176,8 +185,17 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let end = plan.offset + plan.limit;
     let more = order.len() > end || (full && end < MAX_REACH);
     let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
-    let page = order.into_iter().skip(plan.offset).take(plan.limit);
-    let hits: Vec<Hit> = page.map(|fused| hit(fused, &wanted, &live)).collect();
+    let page: Vec<Fused> = order
+        .into_iter()
+        .skip(plan.offset)
+        .take(plan.limit)
+        .collect();
+    let places: Vec<Place> = page.iter().map(place_of).collect();
+    let around = Around::read(memory, &places, plan.context, &live).await;
+    let hits: Vec<Hit> = page
+        .into_iter()
+        .map(|fused| hit(fused, &wanted, &live, &around))
+        .collect();
     Ok(Answer {
         query: request.q.clone(),
         groups: groups(&hits),
@@ -225,6 +243,7 @@ async fn plan<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Plan, Se
         offset,
         depth: depth(tier, offset + limit),
         tier,
+        context: request.context,
         deadline: Duration::from_millis(settings.search.deadline_ms),
         words: wants("words"),
         passage: wants("passage"),
@@ -246,6 +265,13 @@ fn page(request: &SearchRequest, default_limit: usize) -> Result<(usize, usize),
         let what = format!(
             "`offset` and `limit` reach hit {}; pages reach {MAX_REACH}: narrow the question with filters",
             request.offset.saturating_add(limit)
+        );
+        return Err(SearchError::Page(what));
+    }
+    if request.context > MAX_CONTEXT {
+        let what = format!(
+            "`context` is {}; it can be 0 to {MAX_CONTEXT} segments on each side",
+            request.context
         );
         return Err(SearchError::Page(what));
     }
@@ -432,7 +458,15 @@ fn current(leg: Vec<Scored>, live: &HashMap<u64, Live>, filter: &Filter) -> Vec<
     ranked.collect()
 }
 
-fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
+fn place_of(fused: &Fused) -> Place {
+    Place {
+        file: fused.row.file,
+        ordinal: fused.row.ordinal,
+    }
+}
+
+fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around) -> Hit {
+    let (before, after) = around.beside(place_of(&fused));
     let cut = snippet(&fused.row.text, wanted);
     let row = fused.row;
     let mut also_at = fused.also_at;
@@ -447,7 +481,13 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
     also_at.retain(|path| *path != row.path);
     also_at.sort();
     also_at.dedup();
+    // The catalog's own bytes: a name that is no UTF-8 is still a link.
+    let path = live.get(&row.file).map(|known| known.path.clone());
+    let path = path.unwrap_or_else(|| PathBuf::from(&row.path));
     Hit {
+        link: link(&path, row.page, row.t0_ms),
+        before,
+        after,
         also_at,
         file: row.file,
         kind: row.kind,

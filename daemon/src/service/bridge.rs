@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, SpaceRole, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Scored, SpaceRole, Span, WordsQuery};
 use tokio::sync::broadcast;
 
 use super::api::{Api, ApiError};
@@ -73,6 +73,11 @@ impl Memory for Handle {
             space,
             vector,
         }))
+    }
+
+    async fn segments(&self, spans: Vec<Span>) -> Result<Vec<Hit>, String> {
+        let found = self.store().segments(&spans).await;
+        found.map_err(|e| e.to_string())
     }
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {

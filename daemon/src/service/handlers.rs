@@ -102,6 +102,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         lang: params.list("lang")?,
         legs: params.list("legs")?,
         cwd: params.one("cwd")?,
+        context: params.number("context")?.unwrap_or_default(),
     })
 }
 

@@ -110,6 +110,18 @@ fn hit() -> wire::Hit {
             joint: Some(0.5),
         },
         changed_at: Some("2026-01-01T00:00:00+08:00".to_owned()),
+        link: "file:///d/a.srt#t=0".to_owned(),
+        before: vec![neighbour()],
+        after: vec![neighbour()],
+    }
+}
+
+fn neighbour() -> wire::Neighbour {
+    wire::Neighbour {
+        text: "x".to_owned(),
+        page: Some(1),
+        t0_ms: Some(1),
+        t1_ms: Some(2),
     }
 }
 
@@ -165,6 +177,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         lang: vec!["zh".to_owned()],
         legs: vec!["words".to_owned()],
         cwd: text(),
+        context: 1,
     };
     let fault = super::Fault::bad("x", "y").hint("z").problem();
     vec![

@@ -80,7 +80,7 @@ const MODEL: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[
-    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "legs", "cwd",
+    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "legs", "cwd", "context",
 ];
 
 const fn route(

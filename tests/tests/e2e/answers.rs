@@ -224,3 +224,50 @@ fn a_subtitle_is_found_with_its_moment() {
     assert!(t0 <= 120_000 && 122_000 <= t1, "{t0} to {t1}");
     assert!(t1 - t0 <= 90_000, "a moment is no episode: {t0} to {t1}");
 }
+
+#[test]
+fn a_hit_has_a_link_and_its_neighbours() {
+    let home = TempHome::new();
+    let lines: Vec<String> = (0..120)
+        .map(|at| format!("Line number {at} of the long talk about lanterns."))
+        .collect();
+    home.write("evening talk.srt", hippo_tests::documents::srt(&lines));
+    home.write(
+        "harbour #1.pdf",
+        hippo_tests::documents::pdf(
+            "harbour",
+            &["The first page.".to_owned(), "A xylophone.".to_owned()],
+        ),
+    );
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let answer = daemon.client().search("xylophone", 1);
+    let hit = &hits(&answer)[0];
+    let link = text(&hit["link"]);
+    assert!(link.starts_with("file:///"), "{link}");
+    assert!(link.ends_with("/harbour%20%231.pdf#page=2"), "{link}");
+    assert_eq!(hit["before"], serde_json::json!([]));
+
+    let answer = home.hippo_json(&["search", "60", "--context", "1", "-n1", "--json"]);
+    let hit = &hits(&answer)[0];
+    let t0 = hit["t0_ms"].as_u64().unwrap();
+    let link = text(&hit["link"]);
+    assert!(
+        link.ends_with(&format!("/evening%20talk.srt#t={}", t0 / 1000)),
+        "{link}"
+    );
+    let (before, after) = (&hit["before"][0], &hit["after"][0]);
+    assert!(before["t0_ms"].as_u64().unwrap() < t0, "{before}");
+    assert!(after["t0_ms"].as_u64().unwrap() > t0, "{after}");
+    let shown = home.hippo(&["search", "60", "--context", "1", "-n1"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for beside in [before, after] {
+        let beside = squeezed(&text(&beside["text"]));
+        assert!(shown.contains(&beside), "{shown}");
+    }
+    let refused = daemon
+        .client()
+        .request("GET", "/v1/search?q=a&context=11", None);
+    assert_eq!(refused.unwrap().status, 400);
+}

@@ -172,7 +172,8 @@ async fn step(
     loaded: &mut Loaded,
     odd: &mut HashMap<u64, [u8; 32]>,
 ) -> Result<Next, EngineError> {
-    let looking = Arc::clone(shared);
+    let (looking, forgetting) = (Arc::clone(shared), Arc::clone(shared));
+    blocking(move || Ok(forgetting.journal.forget_unowned_hearings()?)).await?;
     let Some(ear) = shared.listening.ear() else {
         return Ok(Next::Change);
     };
@@ -180,10 +181,7 @@ async fn step(
         return Ok(Next::Time(AFTER_TROUBLE));
     }
     let model = ear.id.clone();
-    let next = blocking(move || {
-        looking.journal.forget_unowned_hearings()?;
-        Ok(looking.journal.next_unheard(&model, now_ms() - FRESH_MS)?)
-    });
+    let next = blocking(move || Ok(looking.journal.next_unheard(&model, now_ms() - FRESH_MS)?));
     let Some(file) = next.await? else {
         return Ok(Next::Change);
     };

@@ -173,3 +173,115 @@ fn hearing(row: &rusqlite::Row<'_>) -> rusqlite::Result<Hearing> {
         reason: row.get(4)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::journal::{Ack, Generation, State, Verdict};
+    use crate::scan::{Change, DiskFact};
+
+    const BYTES: [u8; 32] = [9; 32];
+
+    fn recording(journal: &Journal, folder: u64, path: &str, size: u64, content: [u8; 32]) -> u64 {
+        let disk = DiskFact {
+            path: path.into(),
+            fsid: 1,
+            ino: size,
+            size,
+            mtime_ns: 1,
+            ctime_ns: 1,
+        };
+        let change = Change::New(disk.clone());
+        journal.apply(folder, &[change], 5, true).unwrap();
+        let id = journal.record(Path::new(path)).unwrap().unwrap().id;
+        let claim = journal.claim(&[id]).unwrap().remove(0);
+        let ack = Ack {
+            id,
+            turn: claim.turn,
+            disk,
+            verdict: Verdict::Done,
+            refusal: None,
+            revision: 0,
+            segments: 0,
+            placed: claim.path,
+            content: Some(content),
+            class: "sound".into(),
+            generation: Generation::new("x2", []),
+            kind: "audio".into(),
+            title: None,
+            author: None,
+            lang: None,
+            pages: None,
+            engine: None,
+            notes: Vec::new(),
+        };
+        journal.acknowledge(&[ack], 6).unwrap();
+        id
+    }
+
+    fn open() -> (tempfile::TempDir, Journal, u64) {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("journal.sqlite")).unwrap();
+        let folder = journal.ensure_folder(Path::new("/w")).unwrap();
+        (dir, journal, folder)
+    }
+
+    #[test]
+    fn short_recordings_are_heard_first_and_each_content_once() {
+        let (_dir, journal, folder) = open();
+        let long = recording(&journal, folder, "/w/long.mp3", 900, BYTES);
+        let short = recording(&journal, folder, "/w/short.mp3", 10, [1; 32]);
+        let next = |model| journal.next_unheard(model, 0).unwrap().map(|file| file.id);
+        assert_eq!(journal.unheard("a").unwrap(), 2);
+        assert_eq!(next("a"), Some(short));
+        journal.end_hearing(&[1; 32], "a", "", None).unwrap();
+        let state = |path| journal.record(Path::new(path)).unwrap().unwrap().state;
+        assert_eq!(state("/w/short.mp3"), State::Dirty, "it gets its rows");
+        assert_eq!(state("/w/long.mp3"), State::Done);
+        assert_eq!(next("a"), Some(long));
+        journal.end_hearing(&BYTES, "a", "", None).unwrap();
+        assert_eq!((next("a"), journal.unheard("a").unwrap()), (None, 0));
+    }
+
+    #[test]
+    fn what_was_said_is_kept_with_its_checkpoint_until_another_model_is_through() {
+        let (_dir, journal, folder) = open();
+        recording(&journal, folder, "/w/a.mp3", 10, BYTES);
+        journal.keep_hearing(&BYTES, "a", "at 1", "one\n").unwrap();
+        journal.keep_hearing(&BYTES, "a", "at 2", "two\n").unwrap();
+        let known = journal.hearing(&BYTES, "a").unwrap().unwrap();
+        assert_eq!(
+            (known.checkpoint.as_str(), known.said.as_str()),
+            ("at 2", "one\ntwo\n")
+        );
+        assert_eq!(journal.heard(&BYTES, "a").unwrap(), None, "not to its end");
+        journal
+            .end_hearing(&BYTES, "a", "three\n", Some("cut off"))
+            .unwrap();
+        journal.keep_hearing(&BYTES, "b", "at 1", "uno\n").unwrap();
+        let heard = journal.heard(&BYTES, "b").unwrap().unwrap();
+        assert_eq!(
+            (heard.model.as_str(), heard.said.as_str()),
+            ("a", "one\ntwo\nthree\n")
+        );
+        assert_eq!(heard.reason.as_deref(), Some("cut off"));
+        journal.end_hearing(&BYTES, "b", "", None).unwrap();
+        assert_eq!(journal.heard(&BYTES, "a").unwrap().unwrap().model, "b");
+        assert_eq!(journal.hearing(&BYTES, "a").unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_said_goes_with_the_last_file_that_holds_it() {
+        let (_dir, journal, folder) = open();
+        recording(&journal, folder, "/w/a.mp3", 10, BYTES);
+        journal.end_hearing(&BYTES, "a", "one\n", None).unwrap();
+        assert_eq!(journal.forget_unowned_hearings().unwrap(), 0);
+        journal.remove_folder(folder).unwrap();
+        let gone = journal.missing(i64::MAX, 9).unwrap();
+        journal.forget(&gone).unwrap();
+        assert_eq!(journal.forget_unowned_hearings().unwrap(), 1);
+        assert_eq!(journal.heard(&BYTES, "a").unwrap(), None);
+    }
+}

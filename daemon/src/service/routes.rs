@@ -160,13 +160,7 @@ pub const ROUTES: [Route; 16] = [
 ];
 
 /// Paths that later versions will have, and what to say until then.
-pub const LATER: [(&str, &str); 2] = [
-    (
-        "/v1/transcript",
-        "transcripts come with speech recognition, in a later version",
-    ),
-    (
-        "/v1/thumbnail",
-        "thumbnails come with pictures, in a later version",
-    ),
-];
+pub const LATER: [(&str, &str); 1] = [(
+    "/v1/thumbnail",
+    "thumbnails come with pictures, in a later version",
+)];

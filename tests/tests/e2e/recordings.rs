@@ -145,7 +145,10 @@ fn a_copy_is_not_heard_again_and_without_a_model_tags_find_it() {
 
     // The models come while it runs.
     give_ears(&home);
-    let looked = daemon.client().request("POST", "/v1/models/look", None).unwrap();
+    let looked = daemon
+        .client()
+        .request("POST", "/v1/models/look", None)
+        .unwrap();
     assert_eq!(looked.body["speech"]["state"], "ready", "{:#}", looked.body);
     daemon.wait_for(PATIENCE);
     assert!(daemon.client().finds("vaccine", &path));

@@ -478,6 +478,9 @@ async fn put_back(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineE
 }
 
 fn announce(shared: &Shared, batch: &Batch) {
+    for (claim, _) in &batch.ready {
+        shared.listening.take_up(claim.id);
+    }
     shared.refresh();
     for (claim, outcome) in &batch.ready {
         match (&outcome.verdict, &outcome.refusal) {

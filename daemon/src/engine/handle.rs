@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, model_status, models, status, transcript};
+use super::{chosen, ear, model_status, models, status, transcript};
 use crate::journal::{Live, now_ms};
 use crate::service::wire;
 use crate::transcript::Line;
@@ -200,8 +200,8 @@ impl Handle {
         self.shared.shutdown.send_replace(true);
     }
 
-    /// Returns when all that existed at the call is searchable, or recorded as failed or
-    /// skipped: the watcher has told of everything that happened before, what it told has been
+    /// Returns when all that existed at the call is searchable and heard, or recorded as failed
+    /// or skipped: the watcher has told of everything that happened before, what it told has been
     /// looked at, and what waited then has been worked on.
     pub async fn wait(&self, timeout: Duration) -> Result<wire::Waited, EngineError> {
         let started = Instant::now();
@@ -211,7 +211,7 @@ impl Handle {
                 pending: 0,
             }),
             Err(_) => Err(EngineError::WaitTimedOut {
-                pending: self.freshness().pending,
+                pending: self.freshness().pending + self.unheard().await?,
             }),
         }
     }
@@ -240,7 +240,7 @@ impl Handle {
     /// Recordings that wait to be heard; none where nobody can hear them.
     async fn unheard(&self) -> Result<u64, EngineError> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || model_status::unheard(&shared)).await
+        blocking(move || ear::unheard(&shared)).await
     }
 
     /// Touches a file in a watched folder of hippo's own and waits until the watcher has told

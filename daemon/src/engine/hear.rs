@@ -1,51 +1,24 @@
 //! One recording on the recogniser's own thread: chunks of sound in, utterances and checkpoints
 //! into the journal.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hippo_extractors::infer::InferError;
 use hippo_extractors::infer::speech::{
-    Checkpoint, Loudness, Options, RATE_HZ, Session, Silero, SpeechError, Utterance, Voice, Whisper,
+    Checkpoint, Loudness, RATE_HZ, Session, Silero, SpeechError, Utterance, Voice, Whisper,
 };
 use tokio::sync::{mpsc, oneshot};
 
+use super::EngineError;
+use super::ear::Ear;
 use super::shared::Shared;
-use crate::journal::{self, Unheard, now_ms};
+use crate::journal::{self, Unheard};
 
 /// A checkpoint is kept when so much more was heard: a minute.
 const CHECKPOINT_SAMPLES: u64 = 60 * RATE_HZ as u64;
 
-/// What changed within a day is heard before what did not.
-pub(super) const FRESH_MS: i64 = 86_400_000;
-
-/// A recogniser, and how it is run.
-#[derive(Debug)]
-pub(super) struct Ear {
-    /// The model and all that changes what it hears.
-    pub(super) id: String,
-    /// Its name in the settings.
-    pub(super) name: String,
-    /// The ggml file.
-    pub(super) file: PathBuf,
-    /// The voice model's; without one loudness tells where somebody speaks.
-    pub(super) voice: Option<PathBuf>,
-    pub(super) threads: usize,
-    pub(super) max_text_ctx: Option<i32>,
-}
-
-/// Loads the recogniser.
-pub(super) fn open(ear: &Ear) -> Result<Whisper, InferError> {
-    let options = Options {
-        threads: ear.threads,
-        max_text_ctx: ear.max_text_ctx,
-        languages: Vec::new(),
-    };
-    Whisper::open(&ear.file, options)
-}
-
 /// A recording and who hears it.
+#[derive(Clone)]
 pub(super) struct Hearing {
     pub(super) shared: Arc<Shared>,
     pub(super) ear: Arc<Ear>,
@@ -166,15 +139,18 @@ impl Hearing {
         journal.keep_hearing(content, model, &checkpoint, &in_lines(said))
     }
 
-    /// Whether another recording is to be heard before this one.
-    fn gives_way(&self) -> journal::Result<bool> {
-        let fresh = now_ms() - FRESH_MS;
-        let next = self.shared.journal.next_unheard(&self.ear.id, fresh)?;
+    /// Whether another recording is to be heard before this one, or by another recogniser.
+    fn gives_way(&self) -> Result<bool, EngineError> {
+        let listening = &self.shared.listening;
+        if listening.ear().is_none_or(|ear| ear.id != self.ear.id) {
+            return Ok(true);
+        }
+        let next = listening.next(&self.shared.journal, &self.ear)?;
         Ok(next.is_some_and(|next| next.content != self.file.content))
     }
 }
 
-fn failed(error: &journal::JournalError) -> SpeechError {
+fn failed(error: &impl std::fmt::Display) -> SpeechError {
     tracing::error!(%error, "what was heard could not be kept");
     SpeechError::Stopped
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hippo_extractors::Source;
 use hippo_extractors::infer::speech;
 
 use super::EngineError;
@@ -51,8 +50,8 @@ impl Heard {
         let Some(heard) = self.0 else { return };
         let said = from_lines(&heard.said);
         let first = read.segments.len() as u32;
-        read.segments
-            .extend(speech::segments(&said, first, Source::Speech));
+        let (segments, lang) = speech::segments(&said, first);
+        read.segments.extend(segments);
         let metadata = &mut read.metadata;
         metadata.engine = format!("{} and {}", metadata.engine, heard.model);
         if let Some(reason) = heard.reason {
@@ -64,17 +63,6 @@ impl Heard {
                 .notes
                 .push("nothing that is said was heard in it".to_owned());
         }
-        let lang = read.segments.iter().skip(first as usize);
-        metadata.lang = most(lang.filter_map(|s| s.lang.as_deref())).or(metadata.lang.take());
+        metadata.lang = lang.or(metadata.lang.take());
     }
-}
-
-/// What there is most of.
-fn most<'a>(items: impl Iterator<Item = &'a str>) -> Option<String> {
-    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
-    for item in items {
-        *counts.entry(item).or_default() += 1;
-    }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count);
-    most.map(|(item, _)| item.to_owned())
 }

@@ -14,24 +14,25 @@
 //!   way at its next checkpoint and goes on from there.
 //! - What was heard belongs to the bytes: moving, copying and another embedding model cost no
 //!   second hearing; another recogniser does, and the old words answer until it is through.
+//! - A recording that cannot be opened (its drive is away) holds up no other, and one that ended
+//!   hippo is known by it.
 //! - Without a speech model nothing is done, and nothing wakes.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use hippo_config::{Manifest, ModelSettings, Paths, Registry, Role, Settings};
 use hippo_extractors::infer::speech::Whisper;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
 use super::driver::Event;
+use super::ear::Ear;
 use super::embedder::REOPEN_AFTER;
-use super::hear::{self, Ear, Ending, FRESH_MS, Hearing};
+use super::hear::{self, Ending, Hearing};
 use super::job::{hash, open_for_reading};
-use super::shared::{Shared, blocking, lock};
-use crate::journal::{Unheard, now_ms};
+use super::shared::{Next, Shared, after, blocking, lock};
+use crate::journal::{MAX_INTERRUPTIONS, Unheard};
 use crate::worker::Outcome;
 
 /// Chunks of sound (10 s each) between the worker and the recogniser.
@@ -41,111 +42,21 @@ const CHUNKS_AHEAD: usize = 3;
 /// be tried is tried again.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
-/// A recogniser that is chosen, or its name and why it cannot be used.
-type Chosen = Result<Arc<Ear>, (String, String)>;
-
-/// The recogniser that is chosen, and what it is at.
-#[derive(Default)]
-pub(super) struct Listening {
-    ear: RwLock<Option<Chosen>>,
-    /// Why the recogniser failed when it was last tried.
-    failure: Mutex<Option<String>>,
-}
-
-impl Listening {
-    /// Looks who is to listen, by the settings and by what lies in the models' folders.
-    pub(super) fn choose(&self, paths: &Paths, settings: &Settings) {
-        let registry = Registry::load(paths);
-        let name = registry.choice(&settings.models, Role::Speech);
-        let ear = name.map(|choice| {
-            let ear = find(paths, &choice.name, Role::Speech).and_then(|(dir, manifest)| {
-                let speech = manifest.speech.as_ref();
-                let speech = speech.ok_or("its manifest names no recogniser")?;
-                let voice = registry.choice(&settings.models, Role::Voice);
-                let voice = voice.and_then(|v| find(paths, &v.name, Role::Voice).ok());
-                let voice = voice.and_then(|(dir, m)| Some(dir.join(m.voice?.file)));
-                Ok(Arc::new(Ear {
-                    id: manifest.id(),
-                    name: choice.name.clone(),
-                    file: dir.join(&speech.file),
-                    voice,
-                    threads: threads(&settings.models),
-                    max_text_ctx: speech.max_text_ctx,
-                }))
-            });
-            ear.map_err(|reason| (choice.name, reason))
-        });
-        *self.ear.write().unwrap_or_else(PoisonError::into_inner) = ear;
-        *lock(&self.failure) = None;
-    }
-
-    /// Who listens; none without a model that is there.
-    pub(super) fn ear(&self) -> Option<Arc<Ear>> {
-        let ear = self.ear.read().unwrap_or_else(PoisonError::into_inner);
-        ear.as_ref()?.as_ref().ok().cloned()
-    }
-
-    /// The name of the recogniser that is wanted, and why it cannot be used, if it cannot.
-    pub(super) fn wanted(&self) -> Option<(String, Option<String>)> {
-        let ear = self.ear.read().unwrap_or_else(PoisonError::into_inner);
-        Some(match ear.as_ref()? {
-            Ok(ear) => (ear.name.clone(), lock(&self.failure).clone()),
-            Err((name, reason)) => (name.clone(), Some(reason.clone())),
-        })
-    }
-}
-
-/// Threads for the recogniser: half of the cores where the settings leave it open. whisper.cpp's
-/// threads wait for each other by spinning, so one that does not get its core holds up them all.
-fn threads(settings: &ModelSettings) -> usize {
-    match settings.threads {
-        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
-        n => n,
-    }
-}
-
-/// A model's folder and manifest, if it is whole and of this role.
-fn find(paths: &Paths, name: &str, role: Role) -> Result<(std::path::PathBuf, Manifest), String> {
-    let dir = paths.find_model(name);
-    let dir = dir.ok_or_else(|| format!("{name} is not here: `hippo models pull {name}`"))?;
-    let manifest = Manifest::load(&dir).map_err(|error| error.to_string())?;
-    if manifest.role != role {
-        let (is, wanted) = (manifest.role.as_str(), role.as_str());
-        return Err(format!("{name} is a model of the role {is}, not {wanted}"));
-    }
-    if let Some(missing) = manifest.missing(&dir).first() {
-        return Err(format!("{name} lacks its file {}", missing.name));
-    }
-    Ok((dir, manifest))
-}
-
-/// What is to be waited for before the next recording.
-enum Next {
-    /// Nothing: there may be more.
-    More,
-    /// Something changes.
-    Change,
-    /// That, or so much time.
-    Time(Duration),
-}
-
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut pulse = shared.pulse.subscribe();
     let mut shutdown = shared.shutdown.subscribe();
     let mut loaded = None;
-    // Files that were not as the journal has them: the watcher tells of them sooner or later.
-    let mut odd: HashMap<u64, [u8; 32]> = HashMap::new();
     while !*shutdown.borrow() {
         pulse.mark_unchanged();
-        let next = step(&shared, &mut loaded, &mut odd).await;
+        let next = step(&shared, &mut loaded).await;
+        let next = next.unwrap_or_else(|error| {
+            tracing::warn!(%error, "hearing failed; it is tried again");
+            Next::Time(AFTER_TROUBLE)
+        });
         let time = match next {
-            Ok(Next::More) => continue,
-            Ok(Next::Change) => None,
-            Ok(Next::Time(time)) => Some(time),
-            Err(error) => {
-                tracing::warn!(%error, "hearing failed; it is tried again");
-                Some(AFTER_TROUBLE)
-            }
+            Next::More => continue,
+            Next::Change => None,
+            Next::Time(time) => Some(time),
         };
         // Nobody needs the model now.
         loaded = None;
@@ -157,42 +68,27 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn after(time: Option<Duration>) {
-    match time {
-        Some(time) => tokio::time::sleep(time).await,
-        None => std::future::pending().await,
-    }
-}
-
+/// A recogniser in memory, and whose it is.
 type Loaded = Option<(String, Arc<Whisper>)>;
 
 /// One recording, or the reason why there is nothing to do.
-async fn step(
-    shared: &Arc<Shared>,
-    loaded: &mut Loaded,
-    odd: &mut HashMap<u64, [u8; 32]>,
-) -> Result<Next, EngineError> {
-    let (looking, forgetting) = (Arc::clone(shared), Arc::clone(shared));
-    blocking(move || Ok(forgetting.journal.forget_unowned_hearings()?)).await?;
+async fn step(shared: &Arc<Shared>, loaded: &mut Loaded) -> Result<Next, EngineError> {
     let Some(ear) = shared.listening.ear() else {
         return Ok(Next::Change);
     };
     if lock(&shared.paused).is_some() {
         return Ok(Next::Time(AFTER_TROUBLE));
     }
-    let model = ear.id.clone();
-    let next = blocking(move || Ok(looking.journal.next_unheard(&model, now_ms() - FRESH_MS)?));
+    let (looking, listener) = (Arc::clone(shared), Arc::clone(&ear));
+    let next = blocking(move || looking.listening.next(&looking.journal, &listener));
     let Some(file) = next.await? else {
         return Ok(Next::Change);
     };
-    if odd.get(&file.id) == Some(&file.content) {
-        return Ok(Next::Time(AFTER_TROUBLE));
-    }
     let whisper = match loaded {
         Some((id, whisper)) if *id == ear.id => Arc::clone(whisper),
-        _ => match open(&ear).await {
+        _ => match ear.open().await {
             Ok(whisper) => {
-                *lock(&shared.listening.failure) = None;
+                shared.listening.failed(None);
                 Arc::clone(&loaded.insert((ear.id.clone(), whisper)).1)
             }
             Err(reason) => return Ok(rest(shared, &ear, reason)),
@@ -201,33 +97,32 @@ async fn step(
     let (id, content) = (file.id, file.content);
     let ended = listen(shared, &ear, whisper, file).await?;
     lock(&shared.at_work).remove(&id);
+    if matches!(ended, Ended::GaveWay | Ended::CutShort | Ended::Failed(_)) {
+        let (journaling, model) = (Arc::clone(shared), ear.id.clone());
+        blocking(move || Ok(journaling.journal.lay_down_hearing(&content, &model)?)).await?;
+    }
     Ok(match ended {
         Ended::Heard => {
-            odd.remove(&id);
             shared.refresh();
             let _ = shared.driver.send(Event::Queued).await;
             Next::More
         }
         Ended::GaveWay => Next::More,
         Ended::Changed => {
-            odd.insert(id, content);
-            Next::Time(AFTER_TROUBLE)
+            shared.listening.pass_over(id);
+            // Who waits need not wait for it.
+            shared.refresh();
+            Next::More
         }
         Ended::CutShort => Next::Time(AFTER_TROUBLE),
         Ended::Failed(reason) => rest(shared, &ear, reason),
+        Ended::Crashed => rest(shared, &ear, "its thread crashed".to_owned()),
     })
-}
-
-async fn open(ear: &Arc<Ear>) -> Result<Arc<Whisper>, String> {
-    let ear = Arc::clone(ear);
-    let opened = tokio::task::spawn_blocking(move || hear::open(&ear)).await;
-    let opened = opened.map_err(|panic| panic.to_string())?;
-    opened.map(Arc::new).map_err(|error| error.to_string())
 }
 
 fn rest(shared: &Shared, ear: &Ear, reason: String) -> Next {
     tracing::warn!(model = ear.name, reason, "the recogniser failed");
-    *lock(&shared.listening.failure) = Some(reason);
+    shared.listening.failed(Some(reason));
     Next::Time(REOPEN_AFTER)
 }
 
@@ -243,6 +138,8 @@ enum Ended {
     CutShort,
     /// The recogniser failed.
     Failed(String),
+    /// It took its thread with it: the recording counts as one that does that.
+    Crashed,
 }
 
 /// Has a worker decode and the recogniser listen, until one of them is through.
@@ -256,52 +153,74 @@ async fn listen(
         return Ok(Ended::Changed);
     };
     shared.note(file.id, &file.path, "hashing", 0, stat.len());
-    match hash(opened).await {
-        Ok((opened, found)) if found == file.content => {
-            let name = file.path.file_name().unwrap_or_default();
-            let name = name.to_string_lossy().into_owned();
-            let (sound, chunks) = mpsc::channel(CHUNKS_AHEAD);
-            let total_ms = Arc::new(AtomicU64::new(0));
-            let announced = Arc::clone(&total_ms);
-            let decoding = shared
-                .pool
-                .listen(opened, name, stat.len(), sound, move |progress| {
-                    announced.store(progress.total, Ordering::Relaxed);
-                });
-            let hearing = Hearing {
-                shared: Arc::clone(shared),
-                ear: Arc::clone(ear),
-                file,
-                total_ms,
-            };
-            together(shared, hearing, whisper, chunks, decoding).await
-        }
-        _ => Ok(Ended::Changed),
+    let opened = match hash(opened).await {
+        Ok((opened, found)) if found == file.content => opened,
+        _ => return Ok(Ended::Changed),
+    };
+    let hearing = Hearing {
+        shared: Arc::clone(shared),
+        ear: Arc::clone(ear),
+        file,
+        total_ms: Arc::new(AtomicU64::new(0)),
+    };
+    // The recogniser is a library in this process: should it end us, the culprit is known.
+    let begun = hearing.begin().await?;
+    if begun > MAX_INTERRUPTIONS {
+        let reason = format!("hippo died {MAX_INTERRUPTIONS} times while it heard this");
+        return hearing.end(String::new(), Some(reason)).await;
+    }
+    let name = hearing.file.path.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
+    let (sound, chunks) = mpsc::channel(CHUNKS_AHEAD);
+    let announced = Arc::clone(&hearing.total_ms);
+    let decoding = shared
+        .pool
+        .listen(opened, name, stat.len(), sound, move |progress| {
+            announced.store(progress.total, Ordering::Relaxed);
+        });
+    together(hearing, whisper, chunks, decoding).await
+}
+
+impl Hearing {
+    async fn begin(&self) -> Result<u32, EngineError> {
+        let (shared, model) = (Arc::clone(&self.shared), self.ear.id.clone());
+        let content = self.file.content;
+        blocking(move || Ok(shared.journal.begin_hearing(&content, &model)?)).await
+    }
+
+    /// There is no more to be heard, for this reason if it is not all.
+    async fn end(self, said: String, reason: Option<String>) -> Result<Ended, EngineError> {
+        let (path, model) = (self.file.path.display(), self.ear.name.as_str());
+        tracing::info!(%path, model, reason, "heard");
+        blocking(move || {
+            let (content, model) = (&self.file.content, &self.ear.id);
+            let journal = &self.shared.journal;
+            Ok(journal.end_hearing(content, model, &said, reason.as_deref())?)
+        })
+        .await?;
+        Ok(Ended::Heard)
     }
 }
 
+/// Runs worker and recogniser side by side.
 async fn together(
-    shared: &Arc<Shared>,
     hearing: Hearing,
     whisper: Arc<Whisper>,
     chunks: mpsc::Receiver<Vec<i16>>,
     decoding: impl Future<Output = Outcome>,
 ) -> Result<Ended, EngineError> {
-    let (path, content) = (hearing.file.path.clone(), hearing.file.content);
-    let model = hearing.ear.id.clone();
+    let mut shutdown = hearing.shared.shutdown.subscribe();
     let (decoded, whole) = oneshot::channel();
     let stop = Arc::new(AtomicBool::new(false));
-    let mut thread = hear::start(hearing, whisper, chunks, whole, Arc::clone(&stop));
-    let mut shutdown: watch::Receiver<bool> = shared.shutdown.subscribe();
+    let (mine, halt) = (hearing.clone(), Arc::clone(&stop));
+    let mut thread = hear::start(mine, whisper, chunks, whole, halt);
     let outcome = tokio::select! {
         outcome = decoding => Some(outcome),
         // Dropping the decoding ends its worker.
         ended = &mut thread => return Ok(told(ended)),
-        _ = shutdown.wait_for(|down| *down) => {
-            stop.store(true, Ordering::Relaxed);
-            None
-        }
+        _ = shutdown.wait_for(|down| *down) => None,
     };
+    // None: it is to be tried again. Else: why there is no more sound, if not for its end.
     let reason = match outcome {
         Some(Outcome::Done(_)) => Some(None),
         Some(Outcome::Refused(refusal)) => Some(Some(refusal.reason)),
@@ -309,28 +228,19 @@ async fn together(
         Some(Outcome::Unavailable { .. }) | None => None,
     };
     let _ = decoded.send(reason.is_some());
-    let last = tokio::select! {
-        last = &mut thread => Some(last),
+    let ended = tokio::select! {
+        ended = &mut thread => Some(ended),
         _ = shutdown.wait_for(|down| *down) => None,
     };
-    let last = if let Some(last) = last {
-        last
+    let ended = if let Some(ended) = ended {
+        ended
     } else {
         stop.store(true, Ordering::Relaxed);
         thread.await
     };
-    match (last, reason) {
-        (Ok(Ending::Heard(said)), Some(reason)) => {
-            let shared = Arc::clone(shared);
-            tracing::info!(path = %path.display(), model, reason, "heard");
-            blocking(move || {
-                let journal = &shared.journal;
-                Ok(journal.end_hearing(&content, &model, &said, reason.as_deref())?)
-            })
-            .await?;
-            Ok(Ended::Heard)
-        }
-        (last, _) => Ok(told(last)),
+    match (ended, reason) {
+        (Ok(Ending::Heard(said)), Some(reason)) => hearing.end(said, reason).await,
+        (ended, _) => Ok(told(ended)),
     }
 }
 
@@ -340,6 +250,6 @@ fn told(ended: Result<Ending, oneshot::error::RecvError>) -> Ended {
         Ok(Ending::GaveWay) => Ended::GaveWay,
         Ok(Ending::Failed(reason)) => Ended::Failed(reason),
         Ok(Ending::Heard(_) | Ending::Stopped) => Ended::CutShort,
-        Err(_) => Ended::Failed("the recogniser's thread crashed".to_owned()),
+        Err(_) => Ended::Crashed,
     }
 }

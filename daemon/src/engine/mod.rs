@@ -14,6 +14,7 @@ mod chosen;
 mod commit;
 mod cookies;
 mod driver;
+mod ear;
 mod embedder;
 mod generations;
 mod handle;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hippo_index::SpaceRole;
 
 use super::EngineError;
+use super::ear::unheard;
 use super::embedder::Embedder;
 use super::generations::coverage;
 use super::models::InUse;
@@ -39,14 +40,6 @@ fn speech(shared: &Shared, waiting: u64) -> wire::SpeechStatus {
         state: state.to_owned(),
         reason,
         waiting,
-    }
-}
-
-/// Recordings that wait to be heard; none where nobody can hear them.
-pub(super) fn unheard(shared: &Shared) -> Result<u64, EngineError> {
-    match shared.listening.ear() {
-        Some(ear) => Ok(shared.journal.unheard(&ear.id)?),
-        None => Ok(0),
     }
 }
 

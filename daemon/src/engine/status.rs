@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use hippo_extractors::Kind;
 
 use super::shared::{FolderRuntime, Shared, blocking, lock};
-use super::{EngineError, generations, model_status};
+use super::{EngineError, ear, generations, model_status};
 use crate::journal::{Counts, FileRecord, FolderCounts, FolderRecord, State};
 use crate::scan::RuleVerdict;
 use crate::service::wire;
@@ -28,7 +28,7 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
             journal.folders()?,
             journal.recent_failures(RECENT_FAILURES)?,
             journal.made()?,
-            model_status::unheard(&counting)?,
+            ear::unheard(&counting)?,
         ))
     })
     .await?;
@@ -118,7 +118,7 @@ fn state(shared: &Shared, counts: &Counts) -> wire::State {
         wire::State::Paused
     } else if shared.scans_running.load(Ordering::Relaxed) > 0 {
         wire::State::Scanning
-    } else if counts.pending > 0 {
+    } else if counts.pending > 0 || !lock(&shared.at_work).is_empty() {
         wire::State::Syncing
     } else {
         wire::State::Idle

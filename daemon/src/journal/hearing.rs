@@ -4,14 +4,16 @@
 //! model or another extractor cost no second hearing, and two recognisers do not mix.
 //!
 //! What it promises: a checkpoint and the utterances before it are one transaction; so are the
-//! end of a hearing and the queueing of the files that it is about.
+//! end of a hearing and the queueing of the files that it is about. That a hearing begins is
+//! written down before it does, so a recording that ends hippo is known and comes last.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use rusqlite::{OptionalExtension, params};
 
 use super::files::path_of;
-use super::{Journal, Result};
+use super::{Journal, Result, lock, sqlite};
 
 /// How far the hearing of a recording has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +71,27 @@ impl Journal {
         })
     }
 
+    /// Writes down that hearing begins; how often it has, this time included, since it last came
+    /// to a checkpoint or was laid down.
+    pub fn begin_hearing(&self, content: &[u8; 32], model: &str) -> Result<u32> {
+        self.write("beginning to hear a recording", |t| {
+            t.prepare_cached(
+                "INSERT INTO heard (content, model, begun) VALUES (?1, ?2, 1)
+                 ON CONFLICT DO UPDATE SET begun = begun + 1 RETURNING begun",
+            )?
+            .query_row(params![content, model], |row| row.get(0))
+        })
+    }
+
+    /// Hearing stops for now, for no fault of the recording.
+    pub fn lay_down_hearing(&self, content: &[u8; 32], model: &str) -> Result<()> {
+        self.write("laying a hearing down", |t| {
+            t.prepare_cached("UPDATE heard SET begun = 0 WHERE content = ?1 AND model = ?2")?
+                .execute(params![content, model])
+                .map(drop)
+        })
+    }
+
     /// Keeps what was said since the last checkpoint, and the new one.
     pub fn keep_hearing(
         &self,
@@ -80,7 +103,7 @@ impl Journal {
         self.write("keeping what was heard", |t| {
             t.prepare_cached(
                 "INSERT INTO heard (content, model, checkpoint, said) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET checkpoint = ?3, said = said || ?4
+                 ON CONFLICT DO UPDATE SET checkpoint = ?3, said = said || ?4, begun = 0
                  WHERE ended = 0",
             )?
             .execute(params![content, model, checkpoint, said])
@@ -118,33 +141,51 @@ impl Journal {
     }
 
     /// The recording to hear next: those that changed since `fresh` first, and short before
-    /// long, so that an hour of talk does not hold up a voice memo.
-    pub fn next_unheard(&self, model: &str, fresh: i64) -> Result<Option<Unheard>> {
+    /// long, so that an hour of talk does not hold up a voice memo; what hippo ended at last of
+    /// all. Those of `except` are passed over.
+    pub fn next_unheard(
+        &self,
+        model: &str,
+        fresh: i64,
+        except: &HashSet<u64>,
+    ) -> Result<Option<Unheard>> {
         self.read("looking for what was not heard", |c| {
-            c.prepare_cached(&format!(
+            let mut statement = c.prepare_cached(&format!(
                 "SELECT id, key, content FROM file WHERE {UNHEARD}
-                 ORDER BY changed_at < ?2, size, id LIMIT 1"
-            ))?
-            .query_row(params![model, fresh], |row| {
-                Ok(Unheard {
-                    id: row.get::<_, i64>(0)? as u64,
-                    path: path_of(&row.get::<_, Vec<u8>>(1)?),
-                    content: row.get(2)?,
-                })
-            })
-            .optional()
+                 ORDER BY coalesce((SELECT begun FROM heard WHERE heard.content = file.content
+                     AND heard.model = ?1), 0), changed_at < ?2, size, id"
+            ))?;
+            let mut rows = statement.query(params![model, fresh])?;
+            while let Some(row) = rows.next()? {
+                let id = row.get::<_, i64>(0)? as u64;
+                if !except.contains(&id) {
+                    return Ok(Some(Unheard {
+                        id,
+                        path: path_of(&row.get::<_, Vec<u8>>(1)?),
+                        content: row.get(2)?,
+                    }));
+                }
+            }
+            Ok(None)
         })
     }
 
-    /// How many recordings wait to be heard.
-    pub fn unheard(&self, model: &str) -> Result<u64> {
+    /// How many recordings wait to be heard, without those of `except`.
+    pub fn unheard(&self, model: &str, except: &HashSet<u64>) -> Result<u64> {
         self.read("counting what was not heard", |c| {
-            c.prepare_cached(&format!("SELECT count(*) FROM file WHERE {UNHEARD}"))?
-                .query_row([model], |row| row.get::<_, i64>(0).map(|n| n as u64))
+            let mut statement =
+                c.prepare_cached(&format!("SELECT id FROM file WHERE {UNHEARD}"))?;
+            let ids = statement.query_map([model], |row| row.get::<_, i64>(0))?;
+            let mut count = 0;
+            for id in ids {
+                count += u64::from(!except.contains(&(id? as u64)));
+            }
+            Ok(count)
         })
     }
 
-    /// Forgets what was said in recordings that are no longer there.
+    /// Forgets what was said in recordings that are no longer there: afterwards it is in none of
+    /// the journal's files.
     pub fn forget_unowned_hearings(&self) -> Result<u64> {
         let unowned = "NOT EXISTS (SELECT 1 FROM file WHERE file.content = heard.content)";
         let any: bool = self.read("looking for recordings that are gone", |c| {
@@ -157,10 +198,15 @@ impl Journal {
         if !any {
             return Ok(0);
         }
-        self.write("forgetting what was heard", |t| {
+        let forgotten = self.write("forgetting what was heard", |t| {
             let n = t.execute(&format!("DELETE FROM heard WHERE {unowned}"), [])?;
             Ok(n as u64)
-        })
+        })?;
+        // Pages as they were stand in the write-ahead log until it is emptied.
+        lock(&self.writer)
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|source| sqlite(&self.path, "emptying its log", source))?;
+        Ok(forgotten)
     }
 }
 
@@ -179,109 +225,113 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::journal::{Ack, Generation, State, Verdict};
-    use crate::scan::{Change, DiskFact};
+    use crate::journal::tests::{ack, fact, journal};
+    use crate::journal::{Ack, State, Verdict};
+    use crate::scan::Change;
 
     const BYTES: [u8; 32] = [9; 32];
 
+    /// A recording whose tags were read.
     fn recording(journal: &Journal, folder: u64, path: &str, size: u64, content: [u8; 32]) -> u64 {
-        let disk = DiskFact {
-            path: path.into(),
-            fsid: 1,
-            ino: size,
-            size,
-            mtime_ns: 1,
-            ctime_ns: 1,
-        };
+        let disk = fact(path, size, size);
         let change = Change::New(disk.clone());
         journal.apply(folder, &[change], 5, true).unwrap();
         let id = journal.record(Path::new(path)).unwrap().unwrap().id;
         let claim = journal.claim(&[id]).unwrap().remove(0);
         let ack = Ack {
-            id,
-            turn: claim.turn,
-            disk,
-            verdict: Verdict::Done,
-            refusal: None,
-            revision: 0,
-            segments: 0,
-            placed: claim.path,
             content: Some(content),
-            class: "sound".into(),
-            generation: Generation::new("x2", []),
             kind: "audio".into(),
-            title: None,
-            author: None,
-            lang: None,
-            pages: None,
-            engine: None,
-            notes: Vec::new(),
+            ..ack(&claim, disk, 0, Verdict::Done)
         };
         journal.acknowledge(&[ack], 6).unwrap();
         id
     }
 
-    fn open() -> (tempfile::TempDir, Journal, u64) {
-        let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(&dir.path().join("journal.sqlite")).unwrap();
-        let folder = journal.ensure_folder(Path::new("/w")).unwrap();
-        (dir, journal, folder)
+    fn next(journal: &Journal, model: &str) -> Option<u64> {
+        let next = journal.next_unheard(model, 0, &HashSet::new()).unwrap();
+        next.map(|file| file.id)
     }
 
     #[test]
     fn short_recordings_are_heard_first_and_each_content_once() {
-        let (_dir, journal, folder) = open();
+        let (_dir, journal, folder) = journal();
         let long = recording(&journal, folder, "/w/long.mp3", 900, BYTES);
         let short = recording(&journal, folder, "/w/short.mp3", 10, [1; 32]);
-        let next = |model| journal.next_unheard(model, 0).unwrap().map(|file| file.id);
-        assert_eq!(journal.unheard("a").unwrap(), 2);
-        assert_eq!(next("a"), Some(short));
+        assert_eq!(journal.unheard("a", &HashSet::new()).unwrap(), 2);
+        assert_eq!(next(&journal, "a"), Some(short));
         journal.end_hearing(&[1; 32], "a", "", None).unwrap();
         let state = |path| journal.record(Path::new(path)).unwrap().unwrap().state;
         assert_eq!(state("/w/short.mp3"), State::Dirty, "it gets its rows");
         assert_eq!(state("/w/long.mp3"), State::Done);
-        assert_eq!(next("a"), Some(long));
+        assert_eq!(next(&journal, "a"), Some(long));
         journal.end_hearing(&BYTES, "a", "", None).unwrap();
-        assert_eq!((next("a"), journal.unheard("a").unwrap()), (None, 0));
+        assert_eq!(next(&journal, "a"), None);
+        assert_eq!(journal.unheard("a", &HashSet::new()).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_holds_up_nobody_and_what_ended_hippo_comes_last() {
+        let (_dir, journal, folder) = journal();
+        let small = recording(&journal, folder, "/w/small.mp3", 1, BYTES);
+        let large = recording(&journal, folder, "/w/large.mp3", 2, [1; 32]);
+        let except = HashSet::from([small]);
+        let passed = journal.next_unheard("a", 0, &except).unwrap().unwrap();
+        assert_eq!(passed.id, large);
+        assert_eq!(journal.unheard("a", &except).unwrap(), 1);
+
+        assert_eq!(journal.begin_hearing(&BYTES, "a").unwrap(), 1);
+        assert_eq!(journal.begin_hearing(&BYTES, "a").unwrap(), 2);
+        assert_eq!(next(&journal, "a"), Some(large));
+        journal.lay_down_hearing(&BYTES, "a").unwrap();
+        assert_eq!(next(&journal, "a"), Some(small));
+        journal.begin_hearing(&BYTES, "a").unwrap();
+        journal.keep_hearing(&BYTES, "a", "at 1", "").unwrap();
+        assert_eq!(journal.begin_hearing(&BYTES, "a").unwrap(), 1);
     }
 
     #[test]
     fn what_was_said_is_kept_with_its_checkpoint_until_another_model_is_through() {
-        let (_dir, journal, folder) = open();
+        let (_dir, journal, folder) = journal();
         recording(&journal, folder, "/w/a.mp3", 10, BYTES);
         journal.keep_hearing(&BYTES, "a", "at 1", "one\n").unwrap();
         journal.keep_hearing(&BYTES, "a", "at 2", "two\n").unwrap();
         let known = journal.hearing(&BYTES, "a").unwrap().unwrap();
-        assert_eq!(
-            (known.checkpoint.as_str(), known.said.as_str()),
-            ("at 2", "one\ntwo\n")
-        );
+        assert_eq!(known.checkpoint, "at 2");
+        assert_eq!(known.said, "one\ntwo\n");
         assert_eq!(journal.heard(&BYTES, "a").unwrap(), None, "not to its end");
-        journal
-            .end_hearing(&BYTES, "a", "three\n", Some("cut off"))
-            .unwrap();
+        let cut = Some("cut off");
+        journal.end_hearing(&BYTES, "a", "three\n", cut).unwrap();
         journal.keep_hearing(&BYTES, "b", "at 1", "uno\n").unwrap();
         let heard = journal.heard(&BYTES, "b").unwrap().unwrap();
-        assert_eq!(
-            (heard.model.as_str(), heard.said.as_str()),
-            ("a", "one\ntwo\nthree\n")
-        );
-        assert_eq!(heard.reason.as_deref(), Some("cut off"));
+        assert_eq!(heard.model, "a");
+        assert_eq!(heard.said, "one\ntwo\nthree\n");
+        assert_eq!(heard.reason.as_deref(), cut);
         journal.end_hearing(&BYTES, "b", "", None).unwrap();
         assert_eq!(journal.heard(&BYTES, "a").unwrap().unwrap().model, "b");
         assert_eq!(journal.hearing(&BYTES, "a").unwrap(), None);
     }
 
     #[test]
-    fn what_was_said_goes_with_the_last_file_that_holds_it() {
-        let (_dir, journal, folder) = open();
+    fn what_was_said_goes_with_the_last_file_that_holds_it_off_the_disk_too() {
+        let (dir, journal, folder) = journal();
         recording(&journal, folder, "/w/a.mp3", 10, BYTES);
-        journal.end_hearing(&BYTES, "a", "one\n", None).unwrap();
+        let secret = "a word that nobody else says\n";
+        journal.end_hearing(&BYTES, "a", secret, None).unwrap();
+        let on_disk = || {
+            let files = std::fs::read_dir(dir.path()).unwrap();
+            files.flatten().any(|file| {
+                let bytes = std::fs::read(file.path()).unwrap();
+                let needle = secret.trim().as_bytes();
+                bytes.windows(needle.len()).any(|window| window == needle)
+            })
+        };
         assert_eq!(journal.forget_unowned_hearings().unwrap(), 0);
+        assert!(on_disk());
         journal.remove_folder(folder).unwrap();
         let gone = journal.missing(i64::MAX, 9).unwrap();
         journal.forget(&gone).unwrap();
         assert_eq!(journal.forget_unowned_hearings().unwrap(), 1);
         assert_eq!(journal.heard(&BYTES, "a").unwrap(), None);
+        assert!(!on_disk());
     }
 }

@@ -204,12 +204,13 @@ END;
 ";
 
 /// What was heard of recordings, by their bytes and the recogniser: `said` holds utterances, one
-/// JSON object a line, `checkpoint` where hearing goes on. See `Journal::hearing`.
+/// JSON object a line, `checkpoint` where hearing goes on, `begun` how often it was begun since the
+/// last checkpoint. See `Journal::hearing`.
 const FORMAT_3: &str = "
 CREATE TABLE heard (
     content BLOB NOT NULL, model TEXT NOT NULL,
     checkpoint TEXT NOT NULL DEFAULT '', said TEXT NOT NULL DEFAULT '',
-    ended INTEGER NOT NULL DEFAULT 0, reason TEXT,
+    begun INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0, reason TEXT,
     PRIMARY KEY (content, model)
 ) STRICT;
 CREATE INDEX file_sound ON file (size) WHERE kind IN ('audio', 'video');
@@ -221,6 +222,7 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;
              PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 33554432;",
         )
         .map_err(fail("setting it up"))?;

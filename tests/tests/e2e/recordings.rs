@@ -191,3 +191,35 @@ fn a_kill_in_the_middle_of_a_long_recording_costs_a_checkpoint_at_most() {
     let log = home.log_tail();
     assert!(log.contains("hearing goes on"), "{log}");
 }
+
+#[test]
+fn a_recording_on_a_drive_that_is_away_holds_up_no_other_and_is_heard_when_it_is_back() {
+    let mut home = TempHome::new();
+    let (drive, away) = (home.root().join("drive"), home.root().join("away"));
+    fs::create_dir(&drive).unwrap();
+    home.watch(&drive);
+    let there = home.write("there.mp3", frames(&episode()).repeat(2));
+    let gone = drive.join("gone.mp3");
+    fs::write(&gone, episode()).unwrap();
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    fs::rename(&drive, &away).unwrap();
+    daemon.until("the drive is missed", |client| {
+        let folders = client.get("/v1/folders")["folders"].clone();
+        let of = |f: &&Value| f["path"] == drive.to_str().unwrap();
+        let drive = folders.as_array().unwrap().iter().find(of).cloned();
+        drive.is_some_and(|drive| drive["state"] == "missing" || drive["state"] == "unavailable")
+    });
+    give_ears(&home);
+    daemon
+        .client()
+        .request("POST", "/v1/models/look", None)
+        .unwrap();
+    // The one that is away is the shorter, and comes first.
+    daemon.wait_for(PATIENCE);
+    assert!(daemon.client().finds("vaccine", &there));
+    fs::rename(&away, &drive).unwrap();
+    daemon.until_within(PATIENCE, "what came back is heard", |client| {
+        client.finds("vaccine", &gone)
+    });
+}

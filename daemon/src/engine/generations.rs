@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 use hippo_index::{Row, SpaceRole, Step, Store};
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::{Completed, Work};
+use super::commit::Work;
+use super::complete::Completed;
 use super::embedder::REOPEN_AFTER;
 use super::models::{InUse, Lineup, is_picture};
 use super::shared::{Next, Shared, after, blocking, lock};

@@ -12,6 +12,7 @@
 
 mod chosen;
 mod commit;
+mod complete;
 mod cookies;
 mod driver;
 mod ear;
@@ -31,6 +32,7 @@ mod shared;
 mod slots;
 mod status;
 mod survey;
+mod sweep;
 mod transcript;
 mod upkeep;
 

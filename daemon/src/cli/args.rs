@@ -179,7 +179,7 @@ pub(super) struct Search {
     /// Leave out what contains this; the same as -WORD (may be repeated)
     #[arg(long, value_name = "WORD")]
     pub(super) without: Vec<String>,
-    /// Ask only these ways of finding: words, passage, joint
+    /// Ask only these ways of finding: words, passage, joint, names
     #[arg(long, value_name = "LEG", value_delimiter = ',')]
     pub(super) legs: Vec<String>,
     /// Show this many segments before and after each hit

@@ -13,7 +13,7 @@ use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
 use super::{chosen, ear, model_status, models, status, transcript};
-use crate::journal::{Live, now_ms};
+use crate::journal::{Live, Named, now_ms};
 use crate::service::wire;
 use crate::transcript::Line;
 use crate::watch::Watched;
@@ -52,6 +52,17 @@ impl Handle {
     pub async fn live(&self, files: &[u64]) -> Result<HashMap<u64, Live>, EngineError> {
         let (shared, files) = (Arc::clone(&self.shared), files.to_vec());
         blocking(move || Ok(shared.journal.live(&files)?)).await
+    }
+
+    /// The files whose names and titles have these words, as far as `keep` wants them.
+    pub async fn named(
+        &self,
+        tokens: Vec<String>,
+        limit: usize,
+        keep: impl Fn(&Named) -> bool + Send + 'static,
+    ) -> Result<Vec<Named>, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || Ok(shared.journal.named(&tokens, limit, keep)?)).await
     }
 
     /// The question's vector in the space of this role that answers now, with that space's

@@ -575,3 +575,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn names_follow_their_files() {
+    let (dir, journal, folder) = self::journal();
+    let tokens = |text: &str| hippo_index::fold::query_tokens(text);
+    let find = |journal: &Journal, text: &str| -> Vec<(u64, bool)> {
+        let found = journal.named(&tokens(text), 10, |_| true).unwrap();
+        found.iter().map(|n| (n.file, n.share > 0.99)).collect()
+    };
+    let budget = settled(&journal, folder, "/w/Budget-2026.xlsx.pdf", 1, 1);
+    let other = settled(&journal, folder, "/w/budget of old.txt", 2, 2);
+    settled(&journal, folder, "/w/Budget_failed.pdf", 3, 0);
+    assert_eq!(
+        find(&journal, "budget 2026"),
+        [(budget, true), (other, false)]
+    );
+    assert_eq!(find(&journal, "what of the lighthouse"), []);
+    let moved = Change::Moved {
+        id: budget,
+        disk: fact("/w/年度预算.pdf", 1, 10),
+        touched: false,
+    };
+    journal.apply(folder, &[moved], 7, true).unwrap();
+    assert_eq!(find(&journal, "2026"), []);
+    assert_eq!(find(&journal, "預算"), [(budget, true)]);
+    let gone = Change::Gone { id: budget };
+    journal.apply(folder, &[gone], 8, true).unwrap();
+    assert_eq!(find(&journal, "預算"), []);
+    // A journal that has no index of names yet gets one when it is opened.
+    drop(journal);
+    let path = dir.path().join("journal.sqlite");
+    let plain = Connection::open(&path).unwrap();
+    let drop_all = "DROP TRIGGER name_changed; DROP TRIGGER name_gone; DROP TABLE name_due;
+        DROP TABLE name_of; DROP TABLE name_word;";
+    plain.execute_batch(drop_all).unwrap();
+    drop(plain);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(find(&journal, "old"), [(other, true)]);
+}

@@ -30,7 +30,7 @@ pub const MAX_LIMIT: usize = 1_000;
 /// The deepest that pages reach: beyond it nobody reads, and each page costs a deeper search.
 pub const MAX_REACH: usize = 10_000;
 /// The legs that can be asked for.
-pub const LEGS: [&str; 3] = ["words", "passage", "joint"];
+pub const LEGS: [&str; 4] = ["words", "passage", "joint", "names"];
 /// What the joint leg ranks: pictures among themselves.
 const PICTURES: &str = "image";
 
@@ -69,6 +69,13 @@ pub trait Memory: Clone + Send + Sync + 'static {
         &self,
         text: String,
     ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
+    /// The names leg: the first segments of files whose names have these words.
+    fn names(
+        &self,
+        tokens: Vec<String>,
+        filter: Filter,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
     /// The segments at these places, of whatever revision.
     fn segments(
         &self,
@@ -117,7 +124,7 @@ pub enum SearchError {
     #[error("{0}")]
     Page(String),
     /// A leg that does not exist.
-    #[error("there is no leg `{0}`: the legs are words, passage and joint")]
+    #[error("there is no leg `{0}`: the legs are words, passage, joint and names")]
     UnknownLeg(String),
     /// No leg could answer.
     #[error("no leg could answer: {0}")]
@@ -142,6 +149,7 @@ struct Plan {
     words: bool,
     passage: bool,
     joint: bool,
+    names: bool,
     /// The passage leg's absence is worth a word.
     passage_expected: bool,
     /// The joint leg's absence is.
@@ -158,11 +166,21 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let legs = tokio::join!(
         words_leg(memory, &plan),
         passage_leg(memory, &plan),
-        joint_leg(memory, &plan, &mut picture_scale)
+        joint_leg(memory, &plan, &mut picture_scale),
+        names_leg(memory, &plan)
     );
-    let legs = [("words", legs.0), ("passage", legs.1), ("joint", legs.2)]
-        .map(|(name, leg)| take_leg(name, leg, &mut missing));
-    if legs.iter().all(Option::is_none) {
+    let legs = [
+        ("words", legs.0),
+        ("passage", legs.1),
+        ("joint", legs.2),
+        ("names", legs.3),
+    ]
+    .map(|(name, leg)| take_leg(name, leg, &mut missing));
+    let [words, passage, joint, names] = &legs;
+    let unread = [words, passage, joint].into_iter().all(Option::is_none);
+    let unnamed = names.as_ref().is_none_or(Vec::is_empty);
+    // That no name has the words says nothing of the texts that could not be searched.
+    if unread && unnamed && (names.is_none() || !missing.is_empty()) {
         let reasons: Vec<String> = missing.into_iter().map(|m| m.reason).collect();
         return Err(SearchError::NoLeg(reasons.join("; ")));
     }
@@ -175,11 +193,12 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         for_pictures: route::for_pictures(&plan.query),
         picture_scale,
     };
-    let [words, passage, joint] = legs.map(|leg| current(leg, &live, &plan.filter));
+    let [words, passage, joint, names] = legs.map(|leg| current(leg, &live, &plan.filter));
     let found = Found {
         words: &words,
         passage: &passage,
         joint: &joint,
+        names: &names,
     };
     let order = fuse(&question, found, plan.tier);
     let end = plan.offset + plan.limit;
@@ -248,6 +267,7 @@ async fn plan<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Plan, Se
         words: wants("words"),
         passage: wants("passage"),
         joint: wants("joint"),
+        names: wants("names"),
         passage_expected: request.legs.iter().any(|l| l == "passage"),
         joint_expected: request.legs.iter().any(|l| l == "joint"),
     })
@@ -400,6 +420,21 @@ async fn joint_leg<M: Memory>(memory: &M, plan: &Plan, picture_scale: &mut [f32;
     .await
 }
 
+/// Files by what they are called.
+async fn names_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
+    let tokens = route::content_tokens(&plan.query.text());
+    if !plan.names || tokens.is_empty() {
+        return Leg::NotAsked;
+    }
+    in_time(plan.deadline, async {
+        match memory.names(tokens, plan.filter.clone(), plan.depth).await {
+            Ok(found) => Leg::Found(found),
+            Err(reason) => Leg::Missing(reason),
+        }
+    })
+    .await
+}
+
 async fn in_time(deadline: Duration, search: impl Future<Output = Leg> + Send) -> Leg {
     let late = |_| {
         Leg::Missing(format!(
@@ -429,7 +464,7 @@ fn take_leg(name: &str, leg: Leg, missing: &mut Vec<MissingLeg>) -> Option<Vec<S
 
 async fn live<M: Memory>(
     memory: &M,
-    legs: &[Vec<Scored>; 3],
+    legs: &[Vec<Scored>; LEGS.len()],
 ) -> Result<HashMap<u64, Live>, SearchError> {
     let files: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
     if files.is_empty() {
@@ -505,6 +540,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
             words: fused.words,
             passage: fused.passage,
             joint: fused.joint,
+            names: fused.names,
         },
         changed_at: when::rfc3339(row.mtime_ms),
         path: row.path,

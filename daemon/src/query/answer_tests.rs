@@ -15,6 +15,7 @@ struct Double {
     words_fail: bool,
     model: Option<Result<(), String>>,
     pictures: Arc<Vec<(usize, f32)>>,
+    named: Arc<Vec<(usize, f32)>>,
     moved: Arc<HashMap<u64, Live>>,
     asked: Arc<Mutex<Vec<(WordsQuery, Filter)>>>,
 }
@@ -109,6 +110,11 @@ impl Memory for Double {
                 picture_scale: [0.2, 0.3],
             })
         })
+    }
+
+    async fn names(&self, _: Vec<String>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
+        let named = self.named.iter().take(limit);
+        Ok(named.map(|(id, share)| self.scored(*id, *share)).collect())
     }
 
     async fn segments(&self, spans: Vec<Span>) -> Result<Vec<hippo_index::Hit>, String> {
@@ -386,4 +392,18 @@ async fn neighbours_are_those_of_the_same_file_and_revision() {
     request.context = MAX_CONTEXT + 1;
     let refused = answer(&memory, &request).await.unwrap_err();
     assert!(refused.to_string().contains("`context`"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_is_found_by_its_name_alone() {
+    let mut memory = Double::of(&["training cost falls", "nothing of the kind"]);
+    memory.named = Arc::new(vec![(1, 1.0)]);
+    let answered = answer(&memory, &ask("budget 2026")).await.unwrap();
+    assert_eq!(paths(&answered), ["/d/0001.txt"]);
+    assert_eq!(answered.hits[0].legs.names, Some(1.0));
+    let mut request = ask("training");
+    request.legs = vec!["words".to_owned()];
+    let words = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&words), ["/d/0000.txt"]);
+    assert_eq!(words.hits[0].legs.names, None);
 }

@@ -75,6 +75,15 @@ impl Memory for Handle {
         }))
     }
 
+    async fn names(
+        &self,
+        tokens: Vec<String>,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
+        super::named::names(self, tokens, filter, limit).await
+    }
+
     async fn segments(&self, spans: Vec<Span>) -> Result<Vec<Hit>, String> {
         let found = self.store().segments(&spans).await;
         found.map_err(|e| e.to_string())

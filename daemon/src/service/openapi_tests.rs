@@ -108,6 +108,7 @@ fn hit() -> wire::Hit {
             words: Some(1.0),
             passage: Some(0.5),
             joint: Some(0.5),
+            names: Some(0.5),
         },
         changed_at: Some("2026-01-01T00:00:00+08:00".to_owned()),
         link: "file:///d/a.srt#t=0".to_owned(),

@@ -175,6 +175,10 @@ impl Memory for Double {
         None
     }
 
+    async fn names(&self, _: Vec<String>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+        Ok(Vec::new())
+    }
+
     async fn segments(&self, _: Vec<Span>) -> Result<Vec<Hit>, String> {
         Ok(vec![row(1, "the training cost")])
     }

@@ -271,3 +271,31 @@ fn a_hit_has_a_link_and_its_neighbours() {
         .request("GET", "/v1/search?q=a&context=11", None);
     assert_eq!(refused.unwrap().status, 400);
 }
+
+#[test]
+fn a_file_is_found_by_what_it_is_called_also_after_a_rename() {
+    let home = TempHome::new();
+    let pages = ["Rows of figures, without a heading.".to_owned()];
+    let pdf = hippo_tests::documents::pdf("", &pages);
+    let path = home.write("Budget-2026.xlsx.pdf", pdf);
+    home.write("quarterlyReport_final.md", "Sales went up.");
+    home.write("note.txt", "The budget is nobody's favourite subject.");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let first = |question: &str| paths_of(&daemon.client().search(question, 5))[0].clone();
+    assert_eq!(first("budget 2026"), "Budget-2026.xlsx.pdf");
+    assert_eq!(first("\"budget 2026\""), "Budget-2026.xlsx.pdf");
+    assert_eq!(first("quarterly report"), "quarterlyReport_final.md");
+    assert!(paths_of(&daemon.client().search("budget 2026 kind:text", 5)) == ["note.txt"]);
+    let answer = daemon.client().search("budget 2026", 5);
+    assert_eq!(hits(&answer)[0]["legs"]["names"], 1.0);
+
+    // A rename shows at once and reads nothing again.
+    let revision = daemon.client().why(&path)["revision"].clone();
+    let renamed = home.file("年度預算.pdf");
+    fs::rename(&path, &renamed).unwrap();
+    daemon.wait();
+    assert_eq!(first("年度预算"), "年度預算.pdf");
+    assert_eq!(daemon.client().why(&renamed)["revision"], revision);
+    assert_eq!(paths_of(&daemon.client().search("2026", 5)), [""; 0]);
+}

@@ -25,7 +25,7 @@ pub struct SearchRequest {
     pub after: Option<String>,
     /// Only segments in these languages (`en`, `zh`).
     pub lang: Vec<String>,
-    /// Only these legs: `words`, `passage`, `joint`. All when empty.
+    /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
     /// The asker's working directory, from which relative folders are read.
     pub cwd: Option<String>,
@@ -119,6 +119,8 @@ pub struct Legs {
     pub passage: Option<f32>,
     /// Similarity in the joint space.
     pub joint: Option<f32>,
+    /// The share of the question that stands in the file's name and title, 0 to 1.
+    pub names: Option<f32>,
 }
 
 /// The hits of one file.
@@ -141,7 +143,7 @@ pub struct Group {
 /// A leg that took no part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingLeg {
-    /// `words`, `passage` or `joint`.
+    /// `words`, `passage`, `joint` or `names`.
     pub leg: String,
     /// Why, in words.
     pub reason: String,

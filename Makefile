@@ -2,7 +2,7 @@
 # Each does all the set-up it needs, and only once. The work is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test lint fmt bench install uninstall setup samples deny clean-run
+.PHONY: help run stop test lint fmt bench eval install uninstall setup samples deny clean-run
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ fmt: ## Format the code
 
 bench: ## Measure speed, memory and disk (minutes)
 	@scripts/bench
+
+eval: ## Measure what is found, and write docs/evaluation.md (minutes)
+	@scripts/eval
 
 install: ## Install hippo into PREFIX (default ~/.local)
 	@scripts/install

@@ -12,5 +12,6 @@ pub mod query;
 pub mod scan;
 pub mod schedule;
 pub mod service;
+pub mod transcript;
 pub mod watch;
 pub mod worker;

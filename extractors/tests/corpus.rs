@@ -122,7 +122,9 @@ fn every_document_of_the_corpus_ends_with_text_or_a_reason() {
         );
         let how = match ended {
             Ok(metadata) => {
-                assert!(!segments.is_empty(), "{}", path.display());
+                // What is said in a recording is not in what the worker sends.
+                let is_sound = metadata.sound.is_some();
+                assert!(is_sound || !segments.is_empty(), "{}", path.display());
                 metadata.kind.to_string()
             }
             Err(refusal) => {

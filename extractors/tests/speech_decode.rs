@@ -305,6 +305,19 @@ fn a_recording_cut_off_is_heard_as_far_as_it_goes() {
 }
 
 #[test]
+fn recordings_put_together_are_heard_to_their_end() {
+    let part = std::fs::read(fixture("tones.mp3")).unwrap();
+    assert!(
+        part.windows(4).any(|w| w == b"Info" || w == b"Xing"),
+        "its header counts frames"
+    );
+    let (once, one) = listen_to("a.mp3", &part);
+    let (twice, two) = listen_to("b.mp3", &part.repeat(2));
+    assert!(once.is_ok() && twice.is_ok());
+    assert!(two.sound.len().abs_diff(2 * one.sound.len()) < RATE / 5);
+}
+
+#[test]
 fn a_wrong_extension_does_not_matter() {
     let flac = std::fs::read(fixture("tones.flac")).unwrap();
     for name in ["a.mp3", "a.mp4", "a", "a.wma"] {

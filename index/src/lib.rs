@@ -5,7 +5,7 @@
 //!
 //! - [`Store`] is the open table; [`Store::open`] recovers what a power cut left behind.
 //! - Writing (`commit`, `remove`, `relocate`, `purge`) is serial and durable on return.
-//! - Searching (`words`, `nearest`) never waits for a writer.
+//! - Searching (`words`, `nearest`) and reading by place (`segments`) never wait for a writer.
 //! - Spaces (`spaces`, `add_space`, `drop_space`) come and go while all else goes on.
 //! - Maintenance (`due`, `maintain`) is three steps that the caller schedules.
 //! - [`fold`] is the one folding of index, query and snippet.
@@ -28,6 +28,7 @@ mod relocation;
 mod report;
 mod row;
 mod schema;
+mod segments;
 mod spaces;
 mod store;
 mod words;
@@ -41,4 +42,5 @@ pub use error::IndexError;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};
 pub use row::{Census, Embedding, Hit, Relocation, Row, Scored, Space, SpaceRole, segment_id};
+pub use segments::Span;
 pub use store::{Options, Store};

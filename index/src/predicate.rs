@@ -9,6 +9,7 @@ use lancedb::expr::{DfExpr, col, lit};
 use crate::query::Filter;
 use crate::row::Relocation;
 use crate::schema as c;
+use crate::segments::Span;
 
 /// Entries of one `IN` list: planning and matching both grow with it, and 1,000 files are
 /// found in one pass over the `file` index.
@@ -75,6 +76,17 @@ pub(crate) fn elsewhere(moves: &[Relocation]) -> DfExpr {
     let each = moves.iter().map(|m| {
         let left = col(c::PATH).not_eq(lit(m.path.as_str()));
         col(c::FILE).eq(lit(m.file)).and(left)
+    });
+    files(&of).and(balanced_or(&each.collect::<Vec<_>>()))
+}
+
+/// Rows of these stretches of files.
+pub(crate) fn spans(spans: &[Span]) -> DfExpr {
+    let of: Vec<u64> = spans.iter().map(|span| span.file).collect();
+    let each = spans.iter().map(|span| {
+        let from = col(c::ORDINAL).gt_eq(lit(span.first));
+        let to = col(c::ORDINAL).lt_eq(lit(span.last));
+        col(c::FILE).eq(lit(span.file)).and(from).and(to)
     });
     files(&of).and(balanced_or(&each.collect::<Vec<_>>()))
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::models::Models;
+use super::transcript;
+use crate::transcript::Format;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -100,6 +102,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what was said in a recording
+    Transcript {
+        /// The recording, or a transcript
+        path: PathBuf,
+        /// txt, srt, vtt or json (Podcasting 2.0)
+        #[arg(long, default_value = "txt", value_parser = transcript::format)]
+        format: Format,
+    },
     /// Get, check and switch models
     Models {
         #[command(subcommand)]
@@ -169,9 +179,12 @@ pub(super) struct Search {
     /// Leave out what contains this; the same as -WORD (may be repeated)
     #[arg(long, value_name = "WORD")]
     pub(super) without: Vec<String>,
-    /// Ask only these ways of finding: words, passage, joint
+    /// Ask only these ways of finding: words, passage, joint, names
     #[arg(long, value_name = "LEG", value_delimiter = ',')]
     pub(super) legs: Vec<String>,
+    /// Show this many segments before and after each hit
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) context: usize,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

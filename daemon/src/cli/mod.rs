@@ -16,6 +16,7 @@ mod progress;
 mod search;
 mod status;
 mod style;
+mod transcript;
 mod up;
 
 use std::ffi::OsString;
@@ -108,6 +109,9 @@ async fn ask(command: Command, paths: Paths) -> anyhow::Result<Exit> {
         Command::Wait { timeout, json } => progress::wait(&client, timeout, json).await,
         Command::Why { path, json } => files::why(&client, &path, json).await,
         Command::Retry { path, json } => files::retry(&client, path.as_deref(), json).await,
+        Command::Transcript { path, format } => {
+            transcript::transcript(&client, &path, format).await
+        }
         Command::Models { what } => models::models(&paths, &client, what).await,
         Command::Doctor { json } => doctor::doctor(&paths, &client, json).await,
         Command::Completions { .. } | Command::Run { .. } => Ok(Exit::Done),

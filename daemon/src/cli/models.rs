@@ -115,12 +115,20 @@ fn unknown(name: &str) -> anyhow::Error {
 
 /// The roles whose models something runs today. The others are fetched and chosen, and wait
 /// for what will.
-pub(super) const ROLES_AT_WORK: [Role; 3] = [Role::Passage, Role::Joint, Role::Ocr];
+pub(super) const ROLES_AT_WORK: [Role; 5] = [
+    Role::Passage,
+    Role::Joint,
+    Role::Speech,
+    Role::Voice,
+    Role::Ocr,
+];
 
-/// Has a daemon that runs look for models that came; the next one looks by itself.
-async fn tell(client: &Client) -> anyhow::Result<()> {
+/// Has a daemon that runs look at the settings and for models that came; `false` when none runs:
+/// the next one looks by itself.
+async fn tell(client: &Client) -> anyhow::Result<bool> {
     match client.raw("POST", "/v1/models/look", None).await {
-        Ok(_) | Err(ClientError::NotRunning) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(ClientError::NotRunning) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

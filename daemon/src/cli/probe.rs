@@ -197,6 +197,8 @@ fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
         let what = match role {
             Role::Joint => "no joint model: pictures are found by titles and captions",
             Role::Ocr => "no model for OCR: what is written in pictures and scans is not read",
+            Role::Speech => "no speech model: recordings are found by their tags",
+            Role::Voice => "no voice model: what is loud is taken for speech",
             _ => "no passage model: questions are answered by words",
         };
         return ok("models", what);
@@ -215,12 +217,12 @@ fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
         .map(|file| dir.join(&file.name).display().to_string())
         .collect();
     if missing.is_empty() {
-        let licence = &manifest.licence;
         let what = match role {
-            Role::Ocr => format!("{name}: reads what is written in pixels, {licence}"),
-            _ => format!("{name}: {} dimensions, {licence}", manifest.dim),
+            Role::Passage | Role::Joint => format!("{} dimensions", manifest.dim),
+            Role::Ocr => "reads what is written in pixels".to_owned(),
+            other => other.as_str().to_owned(),
         };
-        ok("models", what)
+        ok("models", format!("{name}: {what}, {}", manifest.licence))
     } else {
         let what = format!("{name} lacks {}", missing.join(", "));
         error("models", what, "copy the model's files again")

@@ -5,7 +5,7 @@ use super::args::Search;
 use super::client::{Client, to_json};
 use super::style::{Put as _, Style, clock, count, plain, short_path, wrap};
 use crate::query::snippet::{CLOSE, OPEN};
-use crate::service::wire::{Answer, Group, Hit, SearchRequest};
+use crate::service::wire::{Answer, Group, Hit, Neighbour, SearchRequest};
 
 /// Hits shown of one file; the rest is counted.
 const SHOWN_OF_A_FILE: usize = 3;
@@ -26,6 +26,7 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         cwd: std::env::current_dir()
             .ok()
             .and_then(|dir| dir.to_str().map(str::to_owned)),
+        context: args.context,
     };
     if args.json {
         println!(
@@ -51,7 +52,9 @@ fn render(answer: &Answer, offset: usize, style: Style) -> String {
         out.push_str(&heading(group, answer, style));
         let hits = group.hits.iter().filter_map(|i| answer.hits.get(*i));
         for hit in hits.take(SHOWN_OF_A_FILE) {
+            out.push_str(&beside(&hit.before, style));
             out.push_str(&one_hit(hit, style));
+            out.push_str(&beside(&hit.after, style));
         }
         let more = group.hits.len().saturating_sub(SHOWN_OF_A_FILE);
         if more > 0 {
@@ -115,6 +118,24 @@ fn one_hit(hit: &Hit, style: Style) -> String {
             out.push_str(&style.dim(&format!("  {score}")));
         }
         out.push('\n');
+    }
+    out
+}
+
+/// What stands before or after a hit, dimmed.
+fn beside(neighbours: &[Neighbour], style: Style) -> String {
+    let mut out = String::new();
+    for neighbour in neighbours {
+        let text = neighbour.text.split_whitespace().collect::<Vec<_>>();
+        let text: Vec<(char, bool)> = plain(&text.join(" ")).chars().map(|c| (c, false)).collect();
+        let lines = match style.width {
+            Some(width) => wrap(&text, width - INDENT),
+            None => vec![text],
+        };
+        for line in lines {
+            let line: String = line.into_iter().map(|(c, _)| c).collect();
+            out.put(format_args!("{}{}\n", " ".repeat(INDENT), style.dim(&line)));
+        }
     }
     out
 }

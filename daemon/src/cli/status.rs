@@ -4,7 +4,7 @@ use super::Exit;
 use super::client::Client;
 use super::style::{Put as _, Style, bytes, count, grouped, pad, plain, short_path, span};
 use crate::query::text::width;
-use crate::service::wire::{AtWork, Folder, FolderState, ModelStatus, State, Status};
+use crate::service::wire::{AtWork, Folder, FolderState, ModelStatus, SpeechStatus, State, Status};
 
 /// Failures shown; `--json` has all that the daemon remembers.
 const FAILURES_SHOWN: usize = 5;
@@ -177,6 +177,21 @@ fn model_line(model: &ModelStatus) -> String {
     line
 }
 
+/// Who hears recordings, and what waits for it.
+fn speech_line(speech: &SpeechStatus) -> String {
+    let Some(name) = &speech.name else {
+        return "no model: their tags alone are read".to_owned();
+    };
+    let mut line = format!("{} ({})", plain(name), speech.state);
+    if let Some(reason) = &speech.reason {
+        line.put(format_args!(": {}", plain(reason)));
+    }
+    if speech.waiting > 0 {
+        line.put(format_args!(", {} to be heard", grouped(speech.waiting)));
+    }
+    line
+}
+
 fn inside(status: &Status) -> Vec<(&'static str, String)> {
     let kinds = status.counts.by_kind.iter();
     let kinds: Vec<String> = kinds
@@ -226,7 +241,8 @@ fn inside(status: &Status) -> Vec<(&'static str, String)> {
         ),
         ("passages", model_line(&status.models.passage)),
         ("pictures", model_line(&status.models.joint)),
-        ("ocr", model_line(&status.models.ocr)),
+        ("writing", model_line(&status.models.ocr)),
+        ("recordings", speech_line(&status.models.speech)),
         ("index", index_line),
         ("watch", watch_line),
         ("sandbox", sandbox_line),

@@ -51,7 +51,7 @@ pub(super) fn write_setting(
     Ok(())
 }
 
-fn role_of(role: SpaceRole) -> Role {
+pub(super) fn role_of(role: SpaceRole) -> Role {
     match role {
         SpaceRole::Passage => Role::Passage,
         SpaceRole::Joint => Role::Joint,
@@ -66,11 +66,7 @@ pub(super) fn choice_of(name: &str, manifest: &Manifest) -> Choice {
 }
 
 /// The folder and the manifest of a model, or why it cannot be used in this role.
-pub(super) fn find(
-    paths: &Paths,
-    name: &str,
-    role: SpaceRole,
-) -> Result<(PathBuf, Manifest), String> {
+pub(super) fn find(paths: &Paths, name: &str, role: Role) -> Result<(PathBuf, Manifest), String> {
     let Some(dir) = paths.find_model(name) else {
         let looked: Vec<_> = paths
             .models_dirs()
@@ -80,7 +76,7 @@ pub(super) fn find(
         return Err(format!("{name} is in none of {}", looked.join(", ")));
     };
     let manifest = Manifest::load(&dir).map_err(|error| error.to_string())?;
-    if manifest.role != role_of(role) {
+    if manifest.role != role {
         return Err(format!(
             "{name} is a model of the role {}, not {}",
             manifest.role.as_str(),
@@ -96,7 +92,7 @@ pub(super) fn find_space(
     record: &SpaceRecord,
     role: SpaceRole,
 ) -> Result<(PathBuf, Manifest), String> {
-    let (dir, manifest) = find(paths, &record.model, role)?;
+    let (dir, manifest) = find(paths, &record.model, role_of(role))?;
     if manifest.id() != record.name {
         return Err(format!(
             "{} is another model now than the one that made {}",

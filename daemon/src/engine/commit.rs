@@ -5,28 +5,25 @@
 //! in the journal, durably. A crash between any two steps leaves the work in the journal; rows
 //! of a revision that was never acknowledged are found at the next start and removed.
 //!
-//! Rows that are completed (they get vectors, their text stays) go otherwise: their new revision
-//! is added, the journal says that either is true, and then the old one goes. At no moment is
-//! such a file without an answer.
+//! What is completed and what is caught up with goes its own ways (`complete`, `sweep`).
 //!
 //! A full disk pauses the writer with everything it holds, and it goes on by itself.
 //!
 //! Places are brought up to date whenever the writer is awake, and when it starts: a file can
 //! move before its rows are acknowledged, or before a crash.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hippo_index::{Relocation, Row, Space};
+use hippo_index::{Row, Space};
 use tokio::sync::{mpsc, oneshot};
 
+use super::complete::{Completed, Completions};
 use super::driver::Event;
 use super::job::{Finished, OutcomeOf, Reading, fact};
 use super::shared::{Shared, blocking, lock};
-use super::{EngineError, generations};
-use crate::journal::{Ack, Claim, Completion, Generation, Verdict, now_ms};
+use super::{EngineError, generations, sweep};
+use crate::journal::{Ack, Claim, Verdict, now_ms};
 use crate::service::wire::EventKind;
 
 /// Files in one commit: a version of the table costs some 10 ms whatever its size, so many
@@ -39,9 +36,6 @@ const BATCH_ROWS: usize = 20_000;
 /// How long a lonely outcome waits for company. Less than anyone notices, and enough for the
 /// rest of a small batch when a folder of small files is being read.
 const COMPANY_MS: u64 = 15;
-
-/// Moves and departures handled in one go.
-const SWEEP_FILES: usize = 1_000;
 
 /// A failed commit is tried again after this long, then twice as long, up to the maximum.
 const RETRY_MS: u64 = 500;
@@ -67,15 +61,6 @@ pub(super) enum Work {
     Spaces(oneshot::Sender<()>),
 }
 
-/// The rows of a file at rest, with more vectors than they had.
-pub(super) struct Completed {
-    pub(super) id: u64,
-    /// The revision that was read.
-    pub(super) revision: u64,
-    pub(super) generation: Generation,
-    pub(super) rows: Vec<Row>,
-}
-
 /// Files whose outcome could be recorded, or not yet.
 struct Batch {
     ready: Vec<(Claim, Box<OutcomeOf>)>,
@@ -97,15 +82,6 @@ enum Duty {
     Spaces,
 }
 
-/// Files to be completed.
-struct Completions {
-    files: Vec<Completed>,
-    /// The revision of an attempt that failed: some of its rows may be in the table.
-    failed: Option<u64>,
-    /// Recorded, under this revision; the rows that they replace may still be there.
-    replaced: Option<(Vec<u64>, u64)>,
-}
-
 /// Runs until the channel closes. Dropping the last sender ends it after what it holds.
 pub(super) async fn run(shared: Arc<Shared>, mut work: mpsc::Receiver<Work>) {
     // What the last life left behind.
@@ -124,11 +100,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut work: mpsc::Receiver<Work>) {
                 }
                 Work::Moves => {}
                 Work::Completed(files, reply) => {
-                    let completions = Completions {
-                        files,
-                        failed: None,
-                        replaced: None,
-                    };
+                    let completions = Completions::new(files);
                     fulfil(&shared, &mut Duty::Completions(completions)).await;
                     let _ = reply.send(());
                 }
@@ -193,9 +165,9 @@ async fn fulfil(shared: &Arc<Shared>, duty: &mut Duty) -> bool {
     loop {
         let tried = match duty {
             Duty::Outcomes(batch) => commit(shared, batch).await,
-            Duty::Places => relocate(shared).await,
-            Duty::Departures { until } => depart(shared, *until).await,
-            Duty::Completions(completions) => complete(shared, completions).await,
+            Duty::Places => sweep::relocate(shared).await,
+            Duty::Departures { until } => sweep::depart(shared, *until).await,
+            Duty::Completions(completions) => completions.attempt(shared).await,
             Duty::Spaces => generations::settle_columns(shared).await,
         };
         let Err(error) = tried else { break };
@@ -359,73 +331,11 @@ async fn write(shared: &Arc<Shared>, batch: &mut Batch) -> Result<u64, EngineErr
 
 /// A space may have been dropped after a vector was made and before it is written. Columns
 /// change in this task alone, so they are the same until it is.
-fn forget_dropped(rows: &mut [Row], known: &[Space]) {
+pub(super) fn forget_dropped(rows: &mut [Row], known: &[Space]) {
     for row in rows {
         row.vectors
             .retain(|vector| known.iter().any(|space| space.name == vector.space));
     }
-}
-
-/// One attempt at completing files.
-async fn complete(shared: &Arc<Shared>, work: &mut Completions) -> Result<(), EngineError> {
-    if let Some(revision) = work.failed {
-        let left: Vec<_> = work.files.iter().map(|f| (f.id, revision)).collect();
-        shared.store.purge(&left).await?;
-        work.failed = None;
-    }
-    if !work.files.is_empty() {
-        add_completed(shared, work).await?;
-    }
-    if let Some((files, revision)) = &work.replaced {
-        shared.store.commit(Vec::new(), files, *revision).await?;
-    }
-    Ok(())
-}
-
-/// Adds the completed rows beside those that they replace, and records them.
-async fn add_completed(shared: &Arc<Shared>, work: &mut Completions) -> Result<(), EngineError> {
-    let read: Vec<(u64, u64)> = work.files.iter().map(|f| (f.id, f.revision)).collect();
-    let journal = Arc::clone(shared);
-    let (places, revision) = blocking(move || {
-        // A file that was committed anew meanwhile, or forgotten, is not what was completed.
-        let there = journal.journal.still_at(&read)?;
-        let mut places = HashMap::new();
-        for id in there {
-            if let Some(place) = journal.journal.place_of(id)? {
-                places.insert(id, place);
-            }
-        }
-        Ok((places, journal.journal.next_revision()?))
-    })
-    .await?;
-    work.files.retain(|file| places.contains_key(&file.id));
-    let mut rows: Vec<Row> = Vec::new();
-    let mut completions = Vec::with_capacity(work.files.len());
-    for file in &work.files {
-        let (path, folder) = &places[&file.id];
-        rows.extend(file.rows.iter().cloned().map(|row| Row {
-            revision,
-            path: path.to_string_lossy().into_owned(),
-            folder: folder.to_string_lossy().into_owned(),
-            ..row
-        }));
-        completions.push(Completion {
-            id: file.id,
-            from: file.revision,
-            revision,
-            generation: file.generation.clone(),
-            placed: path.clone(),
-        });
-    }
-    forget_dropped(&mut rows, &shared.store.spaces());
-    work.failed = Some(revision);
-    shared.store.commit(rows, &[], revision).await?;
-    let journal = Arc::clone(shared);
-    blocking(move || Ok(journal.journal.complete(&completions)?)).await?;
-    work.failed = None;
-    let done = std::mem::take(&mut work.files);
-    work.replaced = Some((done.into_iter().map(|f| f.id).collect(), revision));
-    Ok(())
 }
 
 fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {
@@ -478,6 +388,9 @@ async fn put_back(shared: &Arc<Shared>, batch: &mut Batch) -> Result<(), EngineE
 }
 
 fn announce(shared: &Shared, batch: &Batch) {
+    for (claim, _) in &batch.ready {
+        shared.listening.take_up(claim.id);
+    }
     shared.refresh();
     for (claim, outcome) in &batch.ready {
         match (&outcome.verdict, &outcome.refusal) {
@@ -487,49 +400,5 @@ fn announce(shared: &Shared, batch: &Batch) {
             }
             _ => shared.emit(EventKind::Done, Some(&claim.path), None, None),
         }
-    }
-}
-
-/// Places in the table, until none is behind.
-async fn relocate(shared: &Arc<Shared>) -> Result<(), EngineError> {
-    loop {
-        let journal = Arc::clone(shared);
-        let behind = blocking(move || Ok(journal.journal.behind(SWEEP_FILES)?)).await?;
-        if behind.is_empty() {
-            return Ok(());
-        }
-        let moves: Vec<Relocation> = behind
-            .iter()
-            .map(|(file, path, folder)| Relocation {
-                file: *file,
-                path: path.to_string_lossy().into_owned(),
-                folder: folder.to_string_lossy().into_owned(),
-            })
-            .collect();
-        shared.store.relocate(&moves).await?;
-        let journal = Arc::clone(shared);
-        blocking(move || {
-            let placed: Vec<_> = behind.into_iter().map(|(id, path, _)| (id, path)).collect();
-            Ok(journal.journal.placed(&placed)?)
-        })
-        .await?;
-        shared.refresh();
-    }
-}
-
-/// Files that are gone leave the table.
-async fn depart(shared: &Arc<Shared>, until: i64) -> Result<(), EngineError> {
-    loop {
-        let journal = Arc::clone(shared);
-        let gone = blocking(move || Ok(journal.journal.missing(until, SWEEP_FILES)?)).await?;
-        if gone.is_empty() {
-            return Ok(());
-        }
-        // A file in work must not be committed after its rows were removed: the same task
-        // does both, and `sort` drops outcomes of files that the journal has forgotten.
-        shared.store.remove(&gone).await?;
-        shared.deleted.store(true, Ordering::Relaxed);
-        let journal = Arc::clone(shared);
-        blocking(move || Ok(journal.journal.forget(&gone)?)).await?;
     }
 }

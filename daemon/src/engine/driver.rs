@@ -115,7 +115,8 @@ pub(super) async fn run(
     mut hints: mpsc::Receiver<Hint>,
     commits: mpsc::Sender<Work>,
 ) {
-    let heavy = shared.pool.size().saturating_sub(1).max(1);
+    // The pool has a seat more for light files and one for the recording that is heard.
+    let heavy = shared.pool.size().saturating_sub(2).max(1);
     let mut driver = Driver {
         shared,
         commits,

@@ -23,10 +23,11 @@ use std::time::{Duration, Instant};
 use hippo_index::{Row, SpaceRole, Step, Store};
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::{Completed, Work};
+use super::commit::Work;
+use super::complete::Completed;
 use super::embedder::REOPEN_AFTER;
 use super::models::{InUse, Lineup, is_picture};
-use super::shared::{Shared, blocking, lock};
+use super::shared::{Next, Shared, after, blocking, lock};
 use super::{EngineError, looks, upkeep};
 use crate::journal::{Generation, Incomplete, Made};
 
@@ -48,16 +49,6 @@ const WHILE_PAUSED: Duration = Duration::from_secs(5);
 
 /// After an error of the table or the journal.
 const AFTER_TROUBLE: Duration = Duration::from_secs(10);
-
-/// What is to be waited for before the next batch.
-enum Next {
-    /// Nothing: there may be more.
-    More,
-    /// Something changes.
-    Change,
-    /// That, or so much time.
-    Time(Duration),
-}
 
 /// What the task remembers; all of it may be forgotten.
 #[derive(Default)]
@@ -95,13 +86,6 @@ pub(super) async fn run(shared: Arc<Shared>, commits: mpsc::Sender<Work>) {
             () = after(time) => {}
             _ = shutdown.wait_for(|down| *down) => return,
         }
-    }
-}
-
-async fn after(time: Option<Duration>) {
-    match time {
-        Some(time) => tokio::time::sleep(time).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -12,9 +12,10 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, model_status, models, reader, status};
-use crate::journal::{Live, now_ms};
+use super::{chosen, ear, model_status, models, reader, status, transcript};
+use crate::journal::{Live, Named, now_ms};
 use crate::service::wire;
+use crate::transcript::Line;
 use crate::watch::Watched;
 
 /// The file that `wait` touches in the run folder: when the watcher tells of it, it has told
@@ -51,6 +52,17 @@ impl Handle {
     pub async fn live(&self, files: &[u64]) -> Result<HashMap<u64, Live>, EngineError> {
         let (shared, files) = (Arc::clone(&self.shared), files.to_vec());
         blocking(move || Ok(shared.journal.live(&files)?)).await
+    }
+
+    /// The files whose names and titles have these words, as far as `keep` wants them.
+    pub async fn named(
+        &self,
+        tokens: Vec<String>,
+        limit: usize,
+        keep: impl Fn(&Named) -> bool + Send + 'static,
+    ) -> Result<Vec<Named>, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || Ok(shared.journal.named(&tokens, limit, keep)?)).await
     }
 
     /// The question's vector in the space of this role that answers now, with that space's
@@ -123,14 +135,27 @@ impl Handle {
     /// Looks whether models have come that the settings give a role, and uses them: whoever
     /// puts one there tells, so that nobody need look in vain.
     pub async fn look_for_models(&self) -> Result<wire::Models, EngineError> {
+        // Which model plays a role may have been written into the settings beside us.
+        self.reload().await?;
         let shared = &self.shared;
         let settings = self.settings();
         let adopted = shared
             .models
             .adopt(&shared.paths, &settings, &shared.journal);
         adopted.await?;
-        reader::settle(shared).await?;
         model_status::models(shared).await
+    }
+
+    /// Looks anew who hears recordings.
+    async fn choose_ear(&self) -> Result<(), EngineError> {
+        let (shared, settings) = (Arc::clone(&self.shared), self.settings());
+        blocking(move || {
+            shared.listening.choose(&shared.paths, &settings);
+            Ok(())
+        })
+        .await?;
+        self.shared.refresh();
+        Ok(())
     }
 
     /// Drops the vectors that are kept of the model that a role had before.
@@ -160,6 +185,11 @@ impl Handle {
         status::why(&self.shared, path).await
     }
 
+    /// What was said in a file.
+    pub async fn transcript(&self, path: &Path) -> Result<Vec<Line>, EngineError> {
+        transcript::lines(&self.shared, path).await
+    }
+
     /// The watched folders.
     pub async fn folders(&self) -> Result<Vec<wire::Folder>, EngineError> {
         status::folders(&self.shared).await
@@ -181,8 +211,8 @@ impl Handle {
         self.shared.shutdown.send_replace(true);
     }
 
-    /// Returns when all that existed at the call is searchable, or recorded as failed or
-    /// skipped: the watcher has told of everything that happened before, what it told has been
+    /// Returns when all that existed at the call is searchable and heard, or recorded as failed
+    /// or skipped: the watcher has told of everything that happened before, what it told has been
     /// looked at, and what waited then has been worked on.
     pub async fn wait(&self, timeout: Duration) -> Result<wire::Waited, EngineError> {
         let started = Instant::now();
@@ -192,7 +222,7 @@ impl Handle {
                 pending: 0,
             }),
             Err(_) => Err(EngineError::WaitTimedOut {
-                pending: self.freshness().pending,
+                pending: self.freshness().pending + self.unheard().await?,
             }),
         }
     }
@@ -208,7 +238,7 @@ impl Handle {
             pulse.mark_unchanged();
             let shared = Arc::clone(&self.shared);
             let pending = blocking(move || Ok(shared.journal.pending_until(until)?)).await?;
-            if pending == 0 {
+            if pending == 0 && self.unheard().await? == 0 {
                 self.shared.refresh();
                 return Ok(());
             }
@@ -216,6 +246,12 @@ impl Handle {
                 return Err(EngineError::Refused("hippo is stopping".into()));
             }
         }
+    }
+
+    /// Recordings that wait to be heard; none where nobody can hear them.
+    async fn unheard(&self) -> Result<u64, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || ear::unheard(&shared)).await
     }
 
     /// Touches a file in a watched folder of hippo's own and waits until the watcher has told
@@ -353,8 +389,7 @@ impl Handle {
         }
         let _ = self.shared.driver.send(Event::Depart).await;
         reader::settle(&self.shared).await?;
-        self.shared.refresh();
-        Ok(())
+        self.choose_ear().await
     }
 
     /// Makes the journal's, the watcher's and the engine's folders those of the settings.

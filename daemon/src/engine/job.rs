@@ -20,6 +20,7 @@ use hippo_extractors::{
 use hippo_index::{Row, segment_id};
 use tokio::sync::mpsc;
 
+use super::heard::Heard;
 use super::looks::Looks;
 use super::pixels::Pixels;
 use super::reader::{LONGEST_SIDE, Reader, SCANS_WAITING};
@@ -123,9 +124,10 @@ async fn try_read(
         }
     };
 
+    let heard = Heard::of(shared, class, content).await?;
     // Others of the same content wait until the first is committed, then take it over.
     *guard = loop {
-        if let Some(donor) = find_donor(shared, claim.id, content, class).await? {
+        if let Some(donor) = find_donor(shared, claim.id, content, class, heard.made_by()).await? {
             return take_over(shared, claim, disk, content, class, donor).await;
         }
         match shared.begin_reading(content, class) {
@@ -136,7 +138,7 @@ async fn try_read(
         }
     };
 
-    extract(shared, claim, file, disk, content, class).await
+    extract(shared, claim, file, disk, (content, class), heard).await
 }
 
 enum Opened {
@@ -215,9 +217,9 @@ async fn find_donor(
     id: u64,
     content: [u8; 32],
     class: &'static str,
+    extractor: String,
 ) -> Result<Option<Donor>, EngineError> {
     let shared = Arc::clone(shared);
-    let extractor = extractor_name();
     let reader = shared.ocr().reader().map(|reader| reader.id.clone());
     blocking(move || {
         let by = (extractor.as_str(), reader.as_deref());
@@ -284,8 +286,8 @@ async fn extract(
     claim: &Claim,
     file: File,
     disk: DiskFact,
-    content: [u8; 32],
-    class: &'static str,
+    (content, class): ([u8; 32], &'static str),
+    heard: Heard,
 ) -> Result<Reading, EngineError> {
     let name = claim
         .path
@@ -308,7 +310,11 @@ async fn extract(
     let (outcome, pixels) = tokio::join!(extracted, read_pixels(reader, coming));
     let refusal = match outcome {
         Outcome::Done(read) => {
-            return Ok(done(shared, claim, disk, content, class, *read, looks, pixels).await);
+            let mut read = *read;
+            let made = Generation::new(&heard.made_by(), []);
+            heard.add_to(&mut read);
+            let seen = (looks, pixels);
+            return Ok(done(shared, claim, disk, (content, class), read, seen, made).await);
         }
         Outcome::Refused(refusal) if refusal.stage == NEEDS_OCR => {
             return Ok(unread(refused(disk, Some(content), class, refusal)));
@@ -344,16 +350,14 @@ fn unread(reading: Reading) -> Reading {
     Reading::Outcome(outcome)
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that is known of one file")]
 async fn done(
     shared: &Arc<Shared>,
     claim: &Claim,
     disk: DiskFact,
-    content: [u8; 32],
-    class: &'static str,
+    (content, class): ([u8; 32], &'static str),
     read: Extraction,
-    mut looks: Looks,
-    pixels: Pixels,
+    (mut looks, pixels): (Looks, Pixels),
+    mut made: Generation,
 ) -> Reading {
     let Extraction {
         mut metadata,
@@ -363,7 +367,7 @@ async fn done(
     looks.pictures = pictures;
     segments.extend(pixels.segments(segments.len() as u32));
     let note = pixels.note(&metadata);
-    if segments.is_empty() {
+    if segments.is_empty() && metadata.in_pixels > 0 {
         // A document of nothing but pictures, and nothing was read off them.
         let reason = note.unwrap_or_else(|| "there is nothing to be read in it".to_owned());
         let refusal = Refusal::skipped(NEEDS_OCR, reason);
@@ -379,7 +383,6 @@ async fn done(
         .into_iter()
         .map(|segment| row_of(claim, &disk, &content, &metadata, segment))
         .collect();
-    let mut made = Generation::new(&extractor_name(), []);
     made.read_by = read_by;
     let generation = embed(shared, claim, &mut rows, &looks, made).await;
     Reading::Outcome(Box::new(OutcomeOf {

@@ -1,9 +1,9 @@
 //! The engine: what turns a dirty path into rows, and keeps the table in step with the disk.
 //!
 //! [`start`] opens everything in the order in which it may be needed, mends what a crash left
-//! behind ([`recover`]), and sets four tasks going: the loop that decides ([`driver`]), the
-//! only writer ([`commit`]), the care of the table ([`upkeep`]) and the completion of rows when
-//! models change ([`generations`]). [`Handle`] is what the service sees of it.
+//! behind ([`recover`]), and sets five tasks going: the loop that decides ([`driver`]), the
+//! only writer ([`commit`]), the care of the table ([`upkeep`]), the completion of rows when
+//! models change ([`generations`]) and the hearing of recordings ([`listening`]). [`Handle`] is what the service sees of it.
 //!
 //! Invariants:
 //! - Work is in the journal before it begins and leaves it after the table is durable.
@@ -12,12 +12,17 @@
 
 mod chosen;
 mod commit;
+mod complete;
 mod cookies;
 mod driver;
+mod ear;
 mod embedder;
 mod generations;
 mod handle;
+mod hear;
+mod heard;
 mod job;
+mod listening;
 mod looks;
 mod model;
 mod model_status;
@@ -29,6 +34,8 @@ mod shared;
 mod slots;
 mod status;
 mod survey;
+mod sweep;
+mod transcript;
 mod upkeep;
 
 use std::path::PathBuf;
@@ -105,6 +112,7 @@ pub struct Engine {
     writer: JoinHandle<()>,
     upkeep: JoinHandle<()>,
     generations: JoinHandle<()>,
+    listening: JoinHandle<()>,
 }
 
 /// Starts the engine. Must be called within the runtime that is to carry it.
@@ -133,8 +141,9 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let watcher = Watcher::start(&settings.watch, hint_sender)?;
     let pdfium = paths.find_library("pdfium");
     let mut workers = PoolConfig::new(&settings.worker, &settings.limits, pdfium);
-    // One more than heavy files may fill, so that a note never waits for two long PDFs.
-    workers.count += 1;
+    // One more than heavy files may fill, so that a note never waits for two long PDFs, and one
+    // for the recording that is heard.
+    workers.count += 2;
     let pool = Pool::new(workers);
     let shared = Arc::new(Shared::new(Parts {
         paths,
@@ -146,6 +155,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         models,
         driver: event_sender,
     }));
+    shared.listening.choose(&shared.paths, &shared.settings());
     let handle = Handle::new(Arc::clone(&shared));
     handle.bring_folders_in_step().await?;
     reader::settle(&shared).await?;
@@ -158,6 +168,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         commit_sender.clone(),
     ));
     let generations = tokio::spawn(generations::run(Arc::clone(&shared), commit_sender));
+    let listening = tokio::spawn(listening::run(Arc::clone(&shared)));
     let writer = tokio::spawn(commit::run(Arc::clone(&shared), commits));
     let upkeep = tokio::spawn(upkeep::run(Arc::clone(&shared)));
     handle.watch_cookies();
@@ -170,6 +181,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         writer,
         upkeep,
         generations,
+        listening,
     })
 }
 
@@ -189,6 +201,7 @@ impl Engine {
             let _ = self.driver.await;
             let _ = self.upkeep.await;
             let _ = self.generations.await;
+            let _ = self.listening.await;
             // They held the writer's channel: it ends after what it holds.
             let _ = self.writer.await;
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hippo_index::SpaceRole;
 
 use super::EngineError;
+use super::ear::unheard;
 use super::embedder::Embedder;
 use super::generations::coverage;
 use super::models::InUse;
@@ -16,11 +17,12 @@ use crate::service::wire;
 const NUMBER_BYTES: u64 = 4;
 
 /// The models of all roles.
-pub(super) fn all(shared: &Shared, made: &[Made]) -> wire::Models {
+pub(super) fn all(shared: &Shared, made: &[Made], unheard: u64) -> wire::Models {
     wire::Models {
         passage: role(shared, SpaceRole::Passage, made),
         joint: role(shared, SpaceRole::Joint, made),
         ocr: ocr(shared),
+        speech: speech(shared, unheard),
     }
 }
 
@@ -47,11 +49,30 @@ fn ocr(shared: &Shared) -> wire::ModelStatus {
     }
 }
 
+fn speech(shared: &Shared, waiting: u64) -> wire::SpeechStatus {
+    let wanted = shared.listening.wanted();
+    let there = shared.listening.ear().is_some();
+    let (name, reason) = wanted.map_or((None, None), |(name, reason)| (Some(name), reason));
+    let state = match (&name, &reason) {
+        (None, _) => "not configured",
+        (Some(_), None) => "ready",
+        (Some(_), Some(_)) if there => "failed",
+        (Some(_), Some(_)) => "absent",
+    };
+    wire::SpeechStatus {
+        name,
+        state: state.to_owned(),
+        reason,
+        waiting,
+    }
+}
+
 /// The same, with what they cover counted now.
 pub(super) async fn models(shared: &Arc<Shared>) -> Result<wire::Models, EngineError> {
     let counting = Arc::clone(shared);
-    let made = blocking(move || Ok(counting.journal.made()?)).await?;
-    Ok(all(shared, &made))
+    let counted = blocking(move || Ok((counting.journal.made()?, unheard(&counting)?)));
+    let (made, unheard) = counted.await?;
+    Ok(all(shared, &made, unheard))
 }
 
 /// The model of a role, with what it covers counted now.
@@ -142,6 +163,11 @@ pub(super) fn waits(shared: &Shared) -> Vec<String> {
         waits.push(format!(
             "{} vectors wait for the model {name}: {reason} ({meanwhile} meanwhile)",
             role.as_str()
+        ));
+    }
+    if let Some((name, Some(reason))) = shared.listening.wanted() {
+        waits.push(format!(
+            "recordings wait for the model {name}: {reason} (their tags find them meanwhile)"
         ));
     }
     waits

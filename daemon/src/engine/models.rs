@@ -19,7 +19,7 @@ use hippo_index::{Embedding, Row, Space, SpaceRole};
 use tokio::sync::Notify;
 
 use super::EngineError;
-use super::chosen::{arrange, choice_of, chosen, find, find_space};
+use super::chosen::{arrange, choice_of, chosen, find, find_space, role_of};
 use super::embedder::{Embedder, Questions};
 use super::model::ModelSource;
 use super::slots::Choice;
@@ -177,7 +177,7 @@ impl Models {
             let wanted = chosen(paths, &settings.models, role);
             let (choice, problem) = match &wanted {
                 None => (None, None),
-                Some(name) => match find(paths, name, role) {
+                Some(name) => match find(paths, name, role_of(role)) {
                     Ok((_, manifest)) => (Some(choice_of(name, &manifest)), None),
                     Err(reason) => (None, Some(reason)),
                 },
@@ -311,7 +311,7 @@ impl Models {
         role: SpaceRole,
         name: &str,
     ) -> Result<Tried, String> {
-        let (dir, manifest) = find(paths, name, role)?;
+        let (dir, manifest) = find(paths, name, role_of(role))?;
         let choice = choice_of(name, &manifest);
         let lineup = self.lineup();
         let running = lineup.wanted().find(|s| s.space.name == choice.space);
@@ -380,7 +380,7 @@ impl Models {
             if answers && mine.wanted.as_ref() == Some(&name) {
                 continue;
             }
-            let Ok((dir, manifest)) = find(paths, &name, role) else {
+            let Ok((dir, manifest)) = find(paths, &name, role_of(role)) else {
                 continue;
             };
             if !manifest.missing(&dir).is_empty() {

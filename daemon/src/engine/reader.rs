@@ -171,7 +171,7 @@ fn open(source: &ModelSource) -> Result<OcrModel, String> {
 pub(super) async fn settle(shared: &Arc<Shared>) -> Result<(), EngineError> {
     let settling = Arc::clone(shared);
     let queued = blocking(move || {
-        let settings = settings(&settling);
+        let settings = settling.settings();
         let registry = Registry::load(&settling.paths);
         let wanted = registry
             .choice(&settings.models, Role::Ocr)
@@ -214,11 +214,6 @@ pub(super) async fn settle(shared: &Arc<Shared>) -> Result<(), EngineError> {
         let _ = shared.driver.send(Event::Queued).await;
     }
     Ok(())
-}
-
-/// What the file says now: a client that wrote it tells only then.
-fn settings(shared: &Shared) -> Arc<Settings> {
-    Settings::load(&shared.paths.config_file).map_or_else(|_| shared.settings(), Arc::new)
 }
 
 fn start(

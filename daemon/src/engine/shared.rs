@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hippo_config::{FolderSettings, IgnoreSettings, Paths, Settings};
 use hippo_index::Store;
@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use super::EngineError;
 use super::cookies::Cookies;
 use super::driver::Event;
+use super::ear::Listening;
 use super::generations::Pace;
 use super::models::Models;
 use super::reader::Chosen;
@@ -81,6 +82,8 @@ pub(super) struct Shared {
     pub(super) models: Models,
     /// Who reads what is written in pixels.
     pub(super) ocr: RwLock<Chosen>,
+    /// Who hears recordings.
+    pub(super) listening: Listening,
     /// How fast rows get vectors that they lacked.
     pub(super) filling: Mutex<Pace>,
     pub(super) folders: RwLock<Vec<Arc<FolderRuntime>>>,
@@ -91,7 +94,8 @@ pub(super) struct Shared {
     /// Why ingestion is paused (a full disk), when it is.
     pub(super) paused: Mutex<Option<String>>,
     pub(super) maintained_at: AtomicU64,
-    /// Rows of deleted files may still be on the disk, in old versions of the table.
+    /// Rows of deleted files may still be on the disk, in old versions of the table, and what
+    /// was heard of them in the journal.
     pub(super) deleted: AtomicBool,
     pub(super) started: Instant,
     pub(super) driver: mpsc::Sender<Event>,
@@ -126,6 +130,7 @@ impl Shared {
             watcher: parts.watcher,
             models: parts.models,
             ocr: RwLock::default(),
+            listening: Listening::default(),
             filling: Mutex::default(),
             folders: RwLock::default(),
             at_work: Mutex::default(),
@@ -265,6 +270,24 @@ pub(super) struct ReadingGuard {
 impl Drop for ReadingGuard {
     fn drop(&mut self) {
         lock(&self.shared.reading).remove(&self.key);
+    }
+}
+
+/// What a task of the background waits for before it looks again.
+pub(super) enum Next {
+    /// Nothing: there may be more.
+    More,
+    /// Something changes.
+    Change,
+    /// That, or so much time.
+    Time(Duration),
+}
+
+/// Sleeps for so long; for ever without a time.
+pub(super) async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use hippo_extractors::Kind;
 
 use super::shared::{FolderRuntime, Shared, blocking, lock};
-use super::{EngineError, generations, model_status};
+use super::{EngineError, ear, generations, model_status};
 use crate::journal::{Counts, FileRecord, FolderCounts, FolderRecord, State};
 use crate::scan::RuleVerdict;
 use crate::service::wire;
@@ -21,13 +21,14 @@ const RECENT_FAILURES: usize = 10;
 /// Everything at a glance.
 pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineError> {
     let counting = Arc::clone(shared);
-    let (counts, records, failures, made) = blocking(move || {
+    let (counts, records, failures, made, unheard) = blocking(move || {
         let journal = &counting.journal;
         Ok((
             journal.counts()?,
             journal.folders()?,
             journal.recent_failures(RECENT_FAILURES)?,
             journal.made()?,
+            ear::unheard(&counting)?,
         ))
     })
     .await?;
@@ -68,7 +69,7 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
                 reason: f.reason,
             })
             .collect(),
-        models: model_status::all(shared, &made),
+        models: model_status::all(shared, &made, unheard),
         sandbox: sandbox(shared),
         watch: wire::Watch {
             watched_dirs: coverage.watched_dirs,
@@ -117,7 +118,7 @@ fn state(shared: &Shared, counts: &Counts) -> wire::State {
         wire::State::Paused
     } else if shared.scans_running.load(Ordering::Relaxed) > 0 {
         wire::State::Scanning
-    } else if counts.pending > 0 {
+    } else if counts.pending > 0 || !lock(&shared.at_work).is_empty() {
         wire::State::Syncing
     } else {
         wire::State::Idle
@@ -265,6 +266,39 @@ fn describe(shared: &Shared, why: &mut wire::Why, record: &FileRecord) {
     why.reason.clone_from(&record.reason);
     let sees = lineup.joint.active.is_some();
     why.explanation = explanation(record, sees);
+    if record.state == State::Done && is_sound(&record.kind) {
+        let hearing = hearing(shared, record);
+        why.explanation.push_str(&hearing);
+    }
+}
+
+fn is_sound(kind: &str) -> bool {
+    kind == Kind::Audio.as_str() || kind == Kind::Video.as_str()
+}
+
+/// What is to come of a recording that was read.
+fn hearing(shared: &Shared, record: &FileRecord) -> String {
+    let heard = record.generation.as_ref();
+    if heard.is_some_and(|made| made.extractor.contains('~')) {
+        return String::new();
+    }
+    match shared.listening.wanted() {
+        None => {
+            " What is said in it will find it once there is a speech model: `hippo models pull`."
+                .to_owned()
+        }
+        Some((name, Some(reason))) => {
+            format!(" What is said in it waits for the model {name}: {reason}.")
+        }
+        Some((_, None)) => match lock(&shared.at_work).get(&record.id) {
+            Some(work) => format!(
+                " It is being heard: {} of {} minutes.",
+                work.done / 60_000,
+                work.total / 60_000
+            ),
+            None => " It waits to be heard.".to_owned(),
+        },
+    }
 }
 
 /// `sees` says that a joint model is there.
@@ -273,7 +307,7 @@ fn explanation(record: &FileRecord, sees: bool) -> String {
     let stage = record.stage.as_deref().unwrap_or("reading");
     let mut text = match record.state {
         State::Done if record.segments == 0 => {
-            "It was read, and there is no text in it to be found by.".to_owned()
+            "It was read, and there are no words in it to be found by.".to_owned()
         }
         State::Done if record.kind == Kind::Image.as_str() && !sees => {
             "It was read. Its title and captions, where it has any, find it; what it shows will, \

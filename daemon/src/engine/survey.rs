@@ -85,6 +85,7 @@ fn conclude(
         shared
             .journal
             .folder_scanned(folder.id, root.unwrap_or(0), now_ms())?;
+        shared.listening.take_up_all();
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hippo_index::Step;
 use tokio::sync::watch;
 
-use super::shared::Shared;
+use super::shared::{Shared, blocking};
 use crate::journal::now_ms;
 
 /// Between looks while rows are being written: often enough that queries never scan many
@@ -57,6 +57,12 @@ async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
 async fn erase(shared: &Arc<Shared>) {
     if !shared.deleted.swap(false, Ordering::Relaxed) {
         return;
+    }
+    let forgetting = Arc::clone(shared);
+    let forgotten = blocking(move || Ok(forgetting.journal.forget_unowned_hearings()?)).await;
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "what was heard of deleted files is still on the disk");
+        shared.deleted.store(true, Ordering::Relaxed);
     }
     for step in [Step::Compact, Step::Index, Step::Prune] {
         if step == Step::Prune {

@@ -9,9 +9,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Written as `x1+3+5`: an extractor, then numbers of spaces. A file with writing in its pixels
-/// has at its end who read it: `x1+3+5+o=pp-ocrv6-small@0123456789ab`, or `x1+3+5+o=` while
-/// nobody has.
+/// Written as `x1+3+5`: an extractor, then numbers of spaces. Of a recording that was heard it is
+/// `x1~whisper-tiny-0123456789ab+3+5`: the recogniser belongs to the extractor. A file with
+/// writing in its pixels has at its end who read it: `x1+3+5+o=pp-ocrv6-small@0123456789ab`, or
+/// `x1+3+5+o=` while nobody has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Generation {
     /// The extractor's version.
@@ -80,6 +81,7 @@ mod tests {
             ("x1+", vec![]),
             ("x1+3", vec![3]),
             ("x12+3+50", vec![3, 50]),
+            ("x1~whisper-tiny-0123456789ab+3", vec![3]),
             ("x1++o=", vec![]),
             ("x1+3+5+o=reader@0+1", vec![3, 5]),
         ] {

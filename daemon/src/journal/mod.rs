@@ -14,6 +14,8 @@
 mod files;
 mod folders;
 mod generation;
+mod hearing;
+mod names;
 mod outcomes;
 mod queue;
 mod report;
@@ -28,6 +30,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;
 pub use generation::Generation;
+pub use hearing::{Hearing, Unheard};
+pub use names::Named;
 pub use outcomes::{Ack, Donor, Verdict};
 pub use queue::{Candidate, Claim, MAX_INTERRUPTIONS};
 pub use report::{Counts, FailureRecord, FileRecord, FolderCounts};
@@ -79,8 +83,9 @@ impl Journal {
     /// Opens or creates the journal at `path`.
     pub fn open(path: &Path) -> Result<Journal> {
         let fail = |doing| move |source| sqlite(path, doing, source);
-        let writer = Connection::open(path).map_err(fail("opening"))?;
+        let mut writer = Connection::open(path).map_err(fail("opening"))?;
         schema::prepare(&writer, path)?;
+        names::prepare(&mut writer, path)?;
         let reader = Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -110,6 +115,7 @@ impl Journal {
             let transaction =
                 writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let value = work(&transaction)?;
+            names::bring_in_step(&transaction, names::BATCH)?;
             transaction.commit()?;
             Ok(value)
         })()

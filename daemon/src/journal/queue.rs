@@ -236,7 +236,7 @@ impl Journal {
                 "UPDATE file SET state = 0, turn = turn + 1, attempts = 0, retry_at = 0,
                      changed_at = ?2
                  WHERE state IN (4, 5, 6)
-                     AND substr(generation, 1, length(?1) + 1) <> ?1 || '+'",
+                     AND substr(generation, 1, length(?1) + 1) NOT IN (?1 || '+', ?1 || '~')",
                 params![extractor, now_ms],
             )
             .map(|n| n as u64)

@@ -9,7 +9,7 @@ use super::{JournalError, Result, sqlite};
 
 /// The steps from an empty database to the newest format, oldest first. A journal of an older
 /// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
-const STEPS: [&str; 2] = [FORMAT_1, FORMAT_2];
+const STEPS: [&str; 3] = [FORMAT_1, FORMAT_2, FORMAT_3];
 
 /// Where a file stands. The first four are pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -203,12 +203,26 @@ WHEN (OLD.revision > 0 AND OLD.state <> 7) <> (NEW.revision > 0 AND NEW.state <>
 END;
 ";
 
+/// What was heard of recordings, by their bytes and the recogniser: `said` holds utterances, one
+/// JSON object a line, `checkpoint` where hearing goes on, `begun` how often it was begun since the
+/// last checkpoint. See `Journal::hearing`.
+const FORMAT_3: &str = "
+CREATE TABLE heard (
+    content BLOB NOT NULL, model TEXT NOT NULL,
+    checkpoint TEXT NOT NULL DEFAULT '', said TEXT NOT NULL DEFAULT '',
+    begun INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0, reason TEXT,
+    PRIMARY KEY (content, model)
+) STRICT;
+CREATE INDEX file_sound ON file (size) WHERE kind IN ('audio', 'video');
+";
+
 /// Sets the pragmas and takes the steps that are lacking, each in a transaction of its own.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<()> {
     let fail = |doing| move |source| sqlite(path, doing, source);
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;
              PRAGMA cache_size = -8000; PRAGMA journal_size_limit = 33554432;",
         )
         .map_err(fail("setting it up"))?;

@@ -9,14 +9,15 @@ use super::*;
 use crate::scan::{Change, DiskFact};
 use hippo_extractors::format_class;
 
-fn open() -> (tempfile::TempDir, Journal, u64) {
+/// A journal of one folder, `/w`.
+pub(super) fn journal() -> (tempfile::TempDir, Journal, u64) {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(&dir.path().join("journal.sqlite")).unwrap();
     let folder = journal.ensure_folder(Path::new("/w")).unwrap();
     (dir, journal, folder)
 }
 
-fn fact(path: &str, ino: u64, size: u64) -> DiskFact {
+pub(super) fn fact(path: &str, ino: u64, size: u64) -> DiskFact {
     DiskFact {
         path: path.into(),
         fsid: 1,
@@ -31,7 +32,7 @@ fn new(path: &str, ino: u64) -> Change {
     Change::New(fact(path, ino, 10))
 }
 
-fn ack(claim: &Claim, disk: DiskFact, revision: u64, verdict: Verdict) -> Ack {
+pub(super) fn ack(claim: &Claim, disk: DiskFact, revision: u64, verdict: Verdict) -> Ack {
     Ack {
         id: claim.id,
         turn: claim.turn,
@@ -94,7 +95,7 @@ fn keys_sort_as_paths_do_component_by_component() {
 
 #[test]
 fn a_file_is_on_disk_as_at_work_before_work_begins_and_waits_again_after_a_crash() {
-    let (dir, journal, folder) = open();
+    let (dir, journal, folder) = journal();
     journal.apply(folder, &[new("/w/a", 1)], 5, true).unwrap();
     let id = journal.candidates(8).unwrap()[0].id;
     journal.claim(&[id]).unwrap();
@@ -107,7 +108,7 @@ fn a_file_is_on_disk_as_at_work_before_work_begins_and_waits_again_after_a_crash
 
 #[test]
 fn a_file_that_was_at_work_at_every_death_is_given_up_and_its_neighbour_is_not() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     journal
         .apply(folder, &[new("/w/bad", 1), new("/w/good", 2)], 5, true)
         .unwrap();
@@ -122,7 +123,7 @@ fn a_file_that_was_at_work_at_every_death_is_given_up_and_its_neighbour_is_not()
 
 #[test]
 fn a_file_marked_again_while_at_work_keeps_waiting_though_its_rows_are_recorded() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     journal.apply(folder, &[new("/w/a", 1)], 5, true).unwrap();
     let id = journal.candidates(8).unwrap()[0].id;
     let claim = journal.claim(&[id]).unwrap().remove(0);
@@ -143,7 +144,7 @@ fn a_file_marked_again_while_at_work_keeps_waiting_though_its_rows_are_recorded(
 
 #[test]
 fn a_move_costs_nothing_and_is_remembered_until_the_table_has_it() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let id = settled(&journal, folder, "/w/a", 1, 4);
     let disk = fact("/w/b", 1, 10);
     journal
@@ -170,7 +171,7 @@ fn a_move_costs_nothing_and_is_remembered_until_the_table_has_it() {
 
 #[test]
 fn two_files_that_swap_their_names_keep_their_ids_and_their_rows() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let a = settled(&journal, folder, "/w/a", 1, 4);
     let b = settled(&journal, folder, "/w/b", 2, 5);
     let swap = [
@@ -193,7 +194,7 @@ fn two_files_that_swap_their_names_keep_their_ids_and_their_rows() {
 
 #[test]
 fn a_move_seen_in_two_halves_brings_the_file_back_as_it_was() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let id = settled(&journal, folder, "/w/a", 1, 4);
     journal
         .apply(folder, &[Change::Gone { id }], 7, true)
@@ -224,7 +225,7 @@ fn a_move_seen_in_two_halves_brings_the_file_back_as_it_was() {
 
 #[test]
 fn a_missing_file_is_forgotten_after_its_rows_and_one_that_came_back_is_read_again() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let gone = settled(&journal, folder, "/w/gone", 1, 4);
     let back = settled(&journal, folder, "/w/back", 2, 5);
     let changes = [Change::Gone { id: gone }, Change::Gone { id: back }];
@@ -244,7 +245,7 @@ fn a_missing_file_is_forgotten_after_its_rows_and_one_that_came_back_is_read_aga
 
 #[test]
 fn promise_19_a_failure_is_kept_until_the_bytes_change_or_a_hand_retries() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let id = settled(&journal, folder, "/w/a", 1, 0);
     let own = journal
         .donor(id, &[7; 32], "unknown", ("x1", None))
@@ -277,7 +278,7 @@ fn promise_19_a_failure_is_kept_until_the_bytes_change_or_a_hand_retries() {
 
 #[test]
 fn a_removed_folder_is_out_of_answers_at_once() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let id = settled(&journal, folder, "/w/a", 1, 4);
     assert_eq!(journal.remove_folder(folder).unwrap(), 1);
     assert!(journal.live(&[id]).unwrap().is_empty());
@@ -286,7 +287,7 @@ fn a_removed_folder_is_out_of_answers_at_once() {
 
 #[test]
 fn revisions_are_never_given_twice_even_across_a_reopening() {
-    let (dir, journal, _) = open();
+    let (dir, journal, _) = journal();
     let first = journal.next_revision().unwrap();
     drop(journal);
     let journal = Journal::open(&dir.path().join("journal.sqlite")).unwrap();
@@ -315,7 +316,7 @@ fn completion(id: u64, from: u64, revision: u64, spaces: &[u64], placed: &str) -
 
 #[test]
 fn a_space_that_comes_again_is_another_one() {
-    let (_dir, journal, _) = open();
+    let (_dir, journal, _) = journal();
     let a = space("passage", "a", Stage::Active);
     let joint = space("joint", "j", Stage::Active);
     journal
@@ -346,7 +347,7 @@ fn a_space_that_comes_again_is_another_one() {
 
 #[test]
 fn a_space_answers_only_when_no_file_with_rows_lacks_it() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     journal
         .arrange(
             "passage",
@@ -403,7 +404,7 @@ fn a_space_answers_only_when_no_file_with_rows_lacks_it() {
 
 #[test]
 fn completed_rows_and_those_that_they_replace_both_answer_until_the_file_changes() {
-    let (_dir, journal, folder) = open();
+    let (_dir, journal, folder) = journal();
     let id = settled(&journal, folder, "/w/a", 1, 4);
     let span = || {
         let live = journal.live(&[id]).unwrap();
@@ -512,7 +513,7 @@ proptest! {
     /// journal knows each present file once, at its name, and the tally agrees with the rows.
     #[test]
     fn the_catalog_follows_the_disk(ops in prop::collection::vec(op(), 1..60)) {
-        let (_dir, journal, folder) = open();
+        let (_dir, journal, folder) = journal();
         let mut model: BTreeMap<String, (u64, bool)> = BTreeMap::new(); // name -> inode, waits
         let mut inode = 100;
         let name = |n: u8| format!("/w/{n}.txt");
@@ -579,4 +580,43 @@ proptest! {
             prop_assert_eq!(present as usize, model.len());
         }
     }
+}
+
+#[test]
+fn names_follow_their_files() {
+    let (dir, journal, folder) = self::journal();
+    let tokens = |text: &str| hippo_index::fold::query_tokens(text);
+    let find = |journal: &Journal, text: &str| -> Vec<(u64, bool)> {
+        let found = journal.named(&tokens(text), 10, |_| true).unwrap();
+        found.iter().map(|n| (n.file, n.share > 0.99)).collect()
+    };
+    let budget = settled(&journal, folder, "/w/Budget-2026.xlsx.pdf", 1, 1);
+    let other = settled(&journal, folder, "/w/budget of old.txt", 2, 2);
+    settled(&journal, folder, "/w/Budget_failed.pdf", 3, 0);
+    assert_eq!(
+        find(&journal, "budget 2026"),
+        [(budget, true), (other, false)]
+    );
+    assert_eq!(find(&journal, "what of the lighthouse"), []);
+    let moved = Change::Moved {
+        id: budget,
+        disk: fact("/w/年度预算.pdf", 1, 10),
+        touched: false,
+    };
+    journal.apply(folder, &[moved], 7, true).unwrap();
+    assert_eq!(find(&journal, "2026"), []);
+    assert_eq!(find(&journal, "預算"), [(budget, true)]);
+    let gone = Change::Gone { id: budget };
+    journal.apply(folder, &[gone], 8, true).unwrap();
+    assert_eq!(find(&journal, "預算"), []);
+    // A journal that has no index of names yet gets one when it is opened.
+    drop(journal);
+    let path = dir.path().join("journal.sqlite");
+    let plain = Connection::open(&path).unwrap();
+    let drop_all = "DROP TRIGGER name_changed; DROP TRIGGER name_gone; DROP TABLE name_due;
+        DROP TABLE name_of; DROP TABLE name_word;";
+    plain.execute_batch(drop_all).unwrap();
+    drop(plain);
+    let journal = Journal::open(&path).unwrap();
+    assert_eq!(find(&journal, "old"), [(other, true)]);
 }

@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, WordsQuery};
+use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
 
 use super::fuse::{Found, Fused, Question, Ranked, fuse};
+use super::link::link;
+use super::neighbours::{Around, MAX_CONTEXT, Place};
 use super::parse::Query;
 use super::query_error::QueryError;
 use super::snippet::{Wanted, snippet};
@@ -28,7 +30,7 @@ pub const MAX_LIMIT: usize = 1_000;
 /// The deepest that pages reach: beyond it nobody reads, and each page costs a deeper search.
 pub const MAX_REACH: usize = 10_000;
 /// The legs that can be asked for.
-pub const LEGS: [&str; 3] = ["words", "passage", "joint"];
+pub const LEGS: [&str; 4] = ["words", "passage", "joint", "names"];
 /// What the joint leg ranks: pictures among themselves.
 const PICTURES: &str = "image";
 
@@ -67,6 +69,18 @@ pub trait Memory: Clone + Send + Sync + 'static {
         &self,
         text: String,
     ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
+    /// The names leg: the first segments of files whose names have these words.
+    fn names(
+        &self,
+        tokens: Vec<String>,
+        filter: Filter,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
+    /// The segments at these places, of whatever revision.
+    fn segments(
+        &self,
+        spans: Vec<Span>,
+    ) -> impl Future<Output = Result<Vec<hippo_index::Hit>, String>> + Send;
     /// Where these files are now and which of their revisions counts.
     fn live(
         &self,
@@ -110,7 +124,7 @@ pub enum SearchError {
     #[error("{0}")]
     Page(String),
     /// A leg that does not exist.
-    #[error("there is no leg `{0}`: the legs are words, passage and joint")]
+    #[error("there is no leg `{0}`: the legs are words, passage, joint and names")]
     UnknownLeg(String),
     /// No leg could answer.
     #[error("no leg could answer: {0}")]
@@ -129,10 +143,13 @@ struct Plan {
     depth: usize,
     /// The first tier.
     tier: usize,
+    /// Neighbours wanted on each side of a hit.
+    context: usize,
     deadline: Duration,
     words: bool,
     passage: bool,
     joint: bool,
+    names: bool,
     /// The passage leg's absence is worth a word.
     passage_expected: bool,
     /// The joint leg's absence is.
@@ -149,11 +166,21 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let legs = tokio::join!(
         words_leg(memory, &plan),
         passage_leg(memory, &plan),
-        joint_leg(memory, &plan, &mut picture_scale)
+        joint_leg(memory, &plan, &mut picture_scale),
+        names_leg(memory, &plan)
     );
-    let legs = [("words", legs.0), ("passage", legs.1), ("joint", legs.2)]
-        .map(|(name, leg)| take_leg(name, leg, &mut missing));
-    if legs.iter().all(Option::is_none) {
+    let legs = [
+        ("words", legs.0),
+        ("passage", legs.1),
+        ("joint", legs.2),
+        ("names", legs.3),
+    ]
+    .map(|(name, leg)| take_leg(name, leg, &mut missing));
+    let [words, passage, joint, names] = &legs;
+    let unread = [words, passage, joint].into_iter().all(Option::is_none);
+    let unnamed = names.as_ref().is_none_or(Vec::is_empty);
+    // That no name has the words says nothing of the texts that could not be searched.
+    if unread && unnamed && (names.is_none() || !missing.is_empty()) {
         let reasons: Vec<String> = missing.into_iter().map(|m| m.reason).collect();
         return Err(SearchError::NoLeg(reasons.join("; ")));
     }
@@ -166,18 +193,28 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         for_pictures: route::for_pictures(&plan.query),
         picture_scale,
     };
-    let [words, passage, joint] = legs.map(|leg| current(leg, &live, &plan.filter));
+    let [words, passage, joint, names] = legs.map(|leg| current(leg, &live, &plan.filter));
     let found = Found {
         words: &words,
         passage: &passage,
         joint: &joint,
+        names: &names,
     };
     let order = fuse(&question, found, plan.tier);
     let end = plan.offset + plan.limit;
     let more = order.len() > end || (full && end < MAX_REACH);
     let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
-    let page = order.into_iter().skip(plan.offset).take(plan.limit);
-    let hits: Vec<Hit> = page.map(|fused| hit(fused, &wanted, &live)).collect();
+    let page: Vec<Fused> = order
+        .into_iter()
+        .skip(plan.offset)
+        .take(plan.limit)
+        .collect();
+    let places: Vec<Place> = page.iter().map(place_of).collect();
+    let around = Around::read(memory, &places, plan.context, &live).await;
+    let hits: Vec<Hit> = page
+        .into_iter()
+        .map(|fused| hit(fused, &wanted, &live, &around))
+        .collect();
     Ok(Answer {
         query: request.q.clone(),
         groups: groups(&hits),
@@ -225,10 +262,12 @@ async fn plan<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Plan, Se
         offset,
         depth: depth(tier, offset + limit),
         tier,
+        context: request.context,
         deadline: Duration::from_millis(settings.search.deadline_ms),
         words: wants("words"),
         passage: wants("passage"),
         joint: wants("joint"),
+        names: wants("names"),
         passage_expected: request.legs.iter().any(|l| l == "passage"),
         joint_expected: request.legs.iter().any(|l| l == "joint"),
     })
@@ -246,6 +285,13 @@ fn page(request: &SearchRequest, default_limit: usize) -> Result<(usize, usize),
         let what = format!(
             "`offset` and `limit` reach hit {}; pages reach {MAX_REACH}: narrow the question with filters",
             request.offset.saturating_add(limit)
+        );
+        return Err(SearchError::Page(what));
+    }
+    if request.context > MAX_CONTEXT {
+        let what = format!(
+            "`context` is {}; it can be 0 to {MAX_CONTEXT} segments on each side",
+            request.context
         );
         return Err(SearchError::Page(what));
     }
@@ -374,6 +420,21 @@ async fn joint_leg<M: Memory>(memory: &M, plan: &Plan, picture_scale: &mut [f32;
     .await
 }
 
+/// Files by what they are called.
+async fn names_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
+    let tokens = route::content_tokens(&plan.query.text());
+    if !plan.names || tokens.is_empty() {
+        return Leg::NotAsked;
+    }
+    in_time(plan.deadline, async {
+        match memory.names(tokens, plan.filter.clone(), plan.depth).await {
+            Ok(found) => Leg::Found(found),
+            Err(reason) => Leg::Missing(reason),
+        }
+    })
+    .await
+}
+
 async fn in_time(deadline: Duration, search: impl Future<Output = Leg> + Send) -> Leg {
     let late = |_| {
         Leg::Missing(format!(
@@ -403,7 +464,7 @@ fn take_leg(name: &str, leg: Leg, missing: &mut Vec<MissingLeg>) -> Option<Vec<S
 
 async fn live<M: Memory>(
     memory: &M,
-    legs: &[Vec<Scored>; 3],
+    legs: &[Vec<Scored>; LEGS.len()],
 ) -> Result<HashMap<u64, Live>, SearchError> {
     let files: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
     if files.is_empty() {
@@ -432,7 +493,15 @@ fn current(leg: Vec<Scored>, live: &HashMap<u64, Live>, filter: &Filter) -> Vec<
     ranked.collect()
 }
 
-fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
+fn place_of(fused: &Fused) -> Place {
+    Place {
+        file: fused.row.file,
+        ordinal: fused.row.ordinal,
+    }
+}
+
+fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around) -> Hit {
+    let (before, after) = around.beside(place_of(&fused));
     let cut = snippet(&fused.row.text, wanted);
     let row = fused.row;
     let mut also_at = fused.also_at;
@@ -447,7 +516,13 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
     also_at.retain(|path| *path != row.path);
     also_at.sort();
     also_at.dedup();
+    // The catalog's own bytes: a name that is no UTF-8 is still a link.
+    let path = live.get(&row.file).map(|known| known.path.clone());
+    let path = path.unwrap_or_else(|| PathBuf::from(&row.path));
     Hit {
+        link: link(&path, row.page, row.t0_ms),
+        before,
+        after,
         also_at,
         file: row.file,
         kind: row.kind,
@@ -465,6 +540,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>) -> Hit {
             words: fused.words,
             passage: fused.passage,
             joint: fused.joint,
+            names: fused.names,
         },
         changed_at: when::rfc3339(row.mtime_ms),
         path: row.path,

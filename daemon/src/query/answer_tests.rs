@@ -15,6 +15,7 @@ struct Double {
     words_fail: bool,
     model: Option<Result<(), String>>,
     pictures: Arc<Vec<(usize, f32)>>,
+    named: Arc<Vec<(usize, f32)>>,
     moved: Arc<HashMap<u64, Live>>,
     asked: Arc<Mutex<Vec<(WordsQuery, Filter)>>>,
 }
@@ -109,6 +110,19 @@ impl Memory for Double {
                 picture_scale: [0.2, 0.3],
             })
         })
+    }
+
+    async fn names(&self, _: Vec<String>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
+        let named = self.named.iter().take(limit);
+        Ok(named.map(|(id, share)| self.scored(*id, *share)).collect())
+    }
+
+    async fn segments(&self, spans: Vec<Span>) -> Result<Vec<hippo_index::Hit>, String> {
+        let inside = |row: &&hippo_index::Hit| {
+            let held = |s: &Span| s.file == row.file && (s.first..=s.last).contains(&row.ordinal);
+            spans.iter().any(held)
+        };
+        Ok(self.rows.iter().filter(inside).cloned().collect())
     }
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
@@ -349,4 +363,47 @@ async fn a_joint_leg_that_cannot_be_had_is_said_when_it_was_asked_for() {
     request.legs = vec!["words".to_owned(), "joint".to_owned()];
     let found = answer(&memory, &request).await.unwrap();
     assert_eq!(found.missing_legs[0].leg, "joint");
+}
+
+#[tokio::test]
+async fn neighbours_are_those_of_the_same_file_and_revision() {
+    let mut memory = Double::of(&["zero", "one", "the cost", "three", "four", "five"]);
+    let mut rows: Vec<_> = memory.rows.iter().cloned().collect();
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.file = 1;
+        row.path = "/d/0001.txt".to_owned();
+        row.ordinal = at as u32;
+        row.page = Some(at as u32 + 1);
+    }
+    // Left over from an older revision.
+    rows[3].revision = 0;
+    memory.rows = Arc::new(rows);
+    let mut request = ask("cost");
+    let plain = answer(&memory, &request).await.unwrap();
+    assert!(plain.hits[0].before.is_empty() && plain.hits[0].after.is_empty());
+    assert_eq!(plain.hits[0].link, "file:///d/0001.txt#page=3");
+    request.context = 2;
+    let answered = answer(&memory, &request).await.unwrap();
+    let texts = |list: &[crate::service::wire::Neighbour]| -> Vec<String> {
+        list.iter().map(|n| n.text.clone()).collect()
+    };
+    assert_eq!(texts(&answered.hits[0].before), ["zero", "one"]);
+    assert_eq!(texts(&answered.hits[0].after), ["four"]);
+    request.context = MAX_CONTEXT + 1;
+    let refused = answer(&memory, &request).await.unwrap_err();
+    assert!(refused.to_string().contains("`context`"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_file_is_found_by_its_name_alone() {
+    let mut memory = Double::of(&["training cost falls", "nothing of the kind"]);
+    memory.named = Arc::new(vec![(1, 1.0)]);
+    let answered = answer(&memory, &ask("budget 2026")).await.unwrap();
+    assert_eq!(paths(&answered), ["/d/0001.txt"]);
+    assert_eq!(answered.hits[0].legs.names, Some(1.0));
+    let mut request = ask("training");
+    request.legs = vec!["words".to_owned()];
+    let words = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&words), ["/d/0000.txt"]);
+    assert_eq!(words.hits[0].legs.names, None);
 }

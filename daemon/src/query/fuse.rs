@@ -15,6 +15,11 @@
 //! picture is (arXiv 2507.19054). How far a picture answers is told by its similarity on its
 //! model's own scale, and adds to what words found in it.
 //!
+//! The names leg says which files are called what was asked. That is evidence for the file as a
+//! whole, so it adds to whatever the other legs found in it, and a file in which they found
+//! nothing is shown by its first segment. The best text scores 1 however little of the question
+//! it has; where a name has more of it than any text, texts give way by the difference.
+//!
 //! Promises: an absent or empty leg lowers nothing; a segment that contains every content word
 //! is never outranked by one that only resembles the question weakly; the order is total and
 //! depends on nothing but the input; pages cut from it never overlap.
@@ -48,6 +53,11 @@ const PARTIAL_OBJECTION: f64 = 0.5;
 /// The most that a picture can have by its looks alone: what contains every word of the question
 /// is above it, unless the question asks for pictures.
 const PICTURE_CEILING: f64 = 0.8;
+/// The most that a file can have by its name alone: as much as a segment with all the words of
+/// the question and a middling rank.
+const NAME_CEILING: f64 = 0.8;
+/// What texts are taken to cover of the question where the words leg found none to look into.
+const UNREAD_COVERAGE: f64 = 0.5;
 
 /// What the legs found, each best first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -58,11 +68,14 @@ pub struct Found<'a> {
     pub passage: &'a [Ranked],
     /// Pictures, by what they show.
     pub joint: &'a [Ranked],
+    /// First segments of files, by what the files are called.
+    pub names: &'a [Ranked],
 }
 
 impl Found<'_> {
     fn all(&self) -> impl Iterator<Item = &Ranked> {
-        self.words.iter().chain(self.passage).chain(self.joint)
+        let texts = self.words.iter().chain(self.passage);
+        texts.chain(self.joint).chain(self.names)
     }
 }
 
@@ -78,7 +91,8 @@ pub struct Ranked {
 /// A segment in its final place.
 #[derive(Debug, Clone)]
 pub struct Fused {
-    /// The segment; of several files with the same content, the first by path.
+    /// The segment; of several files with the same content, the one that is called what was
+    /// asked, or the first by path.
     pub row: Hit,
     /// 0 to 1.
     pub score: f64,
@@ -88,6 +102,8 @@ pub struct Fused {
     pub passage: Option<f32>,
     /// What the joint leg gave.
     pub joint: Option<f32>,
+    /// What the names leg gave its file.
+    pub names: Option<f32>,
     /// Paths of other files with the same segment.
     pub also_at: Vec<String>,
 }
@@ -119,8 +135,9 @@ pub fn fuse(question: &Question, found: Found<'_>, tier: usize) -> Vec<Fused> {
             let inside = leg.iter().filter(|r| r.rank < size);
             inside.map(|r| r.scored.clone()).collect()
         };
-        let legs = [cut(found.words), cut(found.passage), cut(found.joint)];
-        for mut fused in fuse_tier(question, &legs) {
+        let legs = [found.words, found.passage, found.joint].map(cut);
+        let names = cut(found.names);
+        for mut fused in fuse_tier(question, &legs, &names) {
             if seen.insert(fused.row.id.clone()) {
                 fused.score = fused.score.min(ceiling);
                 order.push(fused);
@@ -140,7 +157,7 @@ struct Candidate {
     scores: [Option<f32>; 3],
 }
 
-fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3]) -> Vec<Fused> {
+fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> Vec<Fused> {
     let [words, passage, _] = legs;
     let coverage = coverages(&question.tokens, words);
     let passages = Normal::of(passage);
@@ -159,6 +176,16 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3]) -> Vec<Fused> {
         }
     }
 
+    let called: HashMap<u64, f32> = names.iter().map(|s| (s.row.file, s.score)).collect();
+    let known: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
+    for scored in names.iter().filter(|s| !known.contains(&s.row.file)) {
+        let candidate = candidates.entry(&scored.row.id).or_default();
+        candidate.rows.push(scored.row.clone());
+    }
+
+    let best_name = names.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
+    let texts_keep = 1.0 - best_name.powi(2) * (1.0 - trust.covered);
+
     let mut order: Vec<Fused> = candidates
         .into_iter()
         .filter_map(|(id, candidate)| {
@@ -167,13 +194,15 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3]) -> Vec<Fused> {
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
             let exact = words.is_some() && coverage.get(id).is_some_and(|c| *c >= 1.0);
             let text = if words.is_some() || passage.is_some() {
-                trust.combine(w, p, exact, words.is_some())
+                trust.combine(w, p, exact, words.is_some()) * texts_keep
             } else {
                 0.0
             };
             // Both are evidence: neither takes from the other.
             let score = joint.map_or(text, |s| 1.0 - (1.0 - text) * (1.0 - question.looks(s)));
-            candidate.into_fused(score)
+            let by_name = candidate.called(&called);
+            let named = by_name.map_or(0.0, |share| finite(share).powi(2) * NAME_CEILING);
+            candidate.into_fused(1.0 - (1.0 - score) * (1.0 - named), by_name, &called)
         })
         // A picture that answers nothing is no hit.
         .filter(|fused| fused.words.is_some() || fused.passage.is_some() || fused.score > 0.0)
@@ -196,8 +225,24 @@ impl Question {
 }
 
 impl Candidate {
-    fn into_fused(mut self, score: f64) -> Option<Fused> {
-        self.rows.sort_by(|a, b| a.path.cmp(&b.path));
+    /// The best that the names leg gave one of its files.
+    fn called(&self, called: &HashMap<u64, f32>) -> Option<f32> {
+        let shares = self.rows.iter().filter_map(|row| called.get(&row.file));
+        shares.copied().max_by(f32::total_cmp)
+    }
+
+    /// Of several files with the same content, the one that is called what was asked.
+    fn into_fused(
+        mut self,
+        score: f64,
+        names: Option<f32>,
+        called: &HashMap<u64, f32>,
+    ) -> Option<Fused> {
+        let share = |row: &Hit| called.get(&row.file).copied().unwrap_or(0.0);
+        self.rows.sort_by(|a, b| {
+            let by_name = share(b).total_cmp(&share(a));
+            by_name.then_with(|| a.path.cmp(&b.path))
+        });
         let mut rows = self.rows.into_iter();
         Some(Fused {
             row: rows.next()?,
@@ -205,6 +250,7 @@ impl Candidate {
             words: self.scores[0],
             passage: self.scores[1],
             joint: self.scores[2],
+            names,
             also_at: rows.map(|row| row.path).collect(),
         })
     }
@@ -218,6 +264,7 @@ fn before(a: &Fused, b: &Fused) -> std::cmp::Ordering {
         .then_with(|| leg(b.words).total_cmp(&leg(a.words)))
         .then_with(|| leg(b.passage).total_cmp(&leg(a.passage)))
         .then_with(|| leg(b.joint).total_cmp(&leg(a.joint)))
+        .then_with(|| leg(b.names).total_cmp(&leg(a.names)))
         .then_with(|| a.row.path.cmp(&b.row.path))
         .then_with(|| a.row.ordinal.cmp(&b.row.ordinal))
         .then_with(|| a.row.id.cmp(&b.row.id))
@@ -227,6 +274,8 @@ fn before(a: &Fused, b: &Fused) -> std::cmp::Ordering {
 struct Trust {
     /// The weight of the passage leg, 0 to 1; the words leg has the rest.
     dense: f64,
+    /// The share of the question's content words that the best texts have.
+    covered: f64,
     /// What a hit keeps of its score that only the passage leg found, 0 to 1.
     without_words: f64,
 }
@@ -280,6 +329,11 @@ impl Trust {
         };
         Trust {
             dense,
+            covered: if words.is_empty() {
+                UNREAD_COVERAGE
+            } else {
+                trust_words
+            },
             without_words: 1.0 - objection * (1.0 - trust_passage),
         }
     }

@@ -30,6 +30,7 @@ fn fuse(question: &Question, words: &[Ranked], passage: &[Ranked], tier: usize) 
         words,
         passage,
         joint: &[],
+        names: &[],
     };
     super::fuse(question, found, tier)
 }
@@ -217,6 +218,7 @@ fn a_picture_is_found_by_its_looks_below_exact_words() {
         words: &words,
         passage: &[],
         joint: &joint,
+        names: &[],
     };
     let mut asked = question("whiteboard kitchen", 0.5);
     let order = super::fuse(&asked, found, TIER);
@@ -244,7 +246,35 @@ fn looks_and_words_of_one_picture_add_up() {
         words: &words,
         passage: &[],
         joint: &joint,
+        names: &[],
     };
     let order = super::fuse(&question("birthday cake", 0.5), found, TIER);
     assert_eq!(ids(&order), [1, 3, 2]);
+}
+
+#[test]
+fn a_name_finds_its_file_and_lifts_what_is_in_it() {
+    let words = leg(&[(1, "the budget of 2025", 4.0), (2, "budget", 3.0)]);
+    let names = leg(&[(2, "budget", 1.0), (3, "nothing about it", 1.0)]);
+    let found = Found {
+        words: &words,
+        names: &names,
+        ..Found::default()
+    };
+    let order = super::fuse(&question("budget 2026", 0.5), found, TIER);
+    let two = order.iter().find(|f| f.row.file == 2).unwrap();
+    assert_eq!((order[0].row.file, two.names), (2, Some(1.0)));
+    assert_eq!(ids(&order), [2, 3, 1], "a file that only its name finds");
+    assert!(order.iter().all(|f| f.score <= 1.0));
+    // A file in which other legs found something is not shown by its head as well.
+    assert_eq!(order.len(), 3);
+    // A text that has every word gives way to no name.
+    let exact = leg(&[(1, "the budget of 2026", 4.0), (2, "budget", 3.0)]);
+    let found = Found {
+        words: &exact,
+        names: &names[1..],
+        ..Found::default()
+    };
+    let order = super::fuse(&question("budget 2026", 0.5), found, TIER);
+    assert_eq!(order[0].row.file, 1);
 }

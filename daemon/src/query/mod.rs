@@ -8,7 +8,9 @@
 pub mod answer;
 pub mod fuse;
 mod lex;
+pub mod link;
 pub mod names;
+pub mod neighbours;
 pub mod parse;
 pub mod query_error;
 pub mod route;

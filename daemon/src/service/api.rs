@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 
 use super::wire;
 use crate::query::Memory;
+use crate::transcript::Line;
 
 /// All that a request can ask for.
 pub trait Api: Memory {
@@ -18,6 +19,9 @@ pub trait Api: Memory {
     fn status(&self) -> impl Future<Output = Result<wire::Status, ApiError>> + Send;
     /// How one file stands.
     fn why(&self, path: PathBuf) -> impl Future<Output = Result<wire::Why, ApiError>> + Send;
+    /// What was said in one file.
+    fn transcript(&self, path: PathBuf)
+    -> impl Future<Output = Result<Vec<Line>, ApiError>> + Send;
     /// Returns when all that existed at the call is searchable.
     fn wait(
         &self,

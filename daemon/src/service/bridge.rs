@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, SpaceRole, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Scored, SpaceRole, Span, WordsQuery};
 use tokio::sync::broadcast;
 
 use super::api::{Api, ApiError};
 use super::wire;
 use crate::engine::{EngineError, Handle};
 use crate::query::{JointQuestion, Live, Memory};
+use crate::transcript::Line;
 
 impl Memory for Handle {
     fn settings(&self) -> Arc<Settings> {
@@ -74,6 +75,20 @@ impl Memory for Handle {
         }))
     }
 
+    async fn names(
+        &self,
+        tokens: Vec<String>,
+        filter: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
+        super::named::names(self, tokens, filter, limit).await
+    }
+
+    async fn segments(&self, spans: Vec<Span>) -> Result<Vec<Hit>, String> {
+        let found = self.store().segments(&spans).await;
+        found.map_err(|e| e.to_string())
+    }
+
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
         let live = Handle::live(self, &files)
             .await
@@ -102,6 +117,10 @@ impl Api for Handle {
 
     async fn why(&self, path: PathBuf) -> Result<wire::Why, ApiError> {
         Ok(Handle::why(self, &path).await?)
+    }
+
+    async fn transcript(&self, path: PathBuf) -> Result<Vec<Line>, ApiError> {
+        Ok(Handle::transcript(self, &path).await?)
     }
 
     async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {

@@ -16,6 +16,7 @@ use super::params::{Params, absolute, json};
 use super::routes::{OPENAPI, Operation};
 use super::wire;
 use crate::query::answer;
+use crate::transcript::{self, Format};
 
 /// When a `wait` does not say how long.
 const DEFAULT_WAIT: Duration = Duration::from_mins(1);
@@ -51,6 +52,12 @@ pub(super) async fn handle<A: Api>(
             Json(wire::Removed { path }).into_response()
         }
         Operation::Why => Json(api.why(needed_path(&asked.params)?).await?).into_response(),
+        Operation::Transcript => {
+            let format = format(&asked.params)?;
+            let lines = api.transcript(needed_path(&asked.params)?).await?;
+            let text = transcript::write(&lines, format);
+            ([(header::CONTENT_TYPE, format.mime())], text).into_response()
+        }
         Operation::Retry => {
             let request: wire::RetryRequest = json(&asked.body)?;
             let under = request
@@ -95,6 +102,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         lang: params.list("lang")?,
         legs: params.list("legs")?,
         cwd: params.one("cwd")?,
+        context: params.number("context")?.unwrap_or_default(),
     })
 }
 
@@ -128,6 +136,17 @@ fn role(name: &str) -> Result<SpaceRole, Fault> {
         let roles = SpaceRole::ALL.map(SpaceRole::as_str).join(", ");
         Fault::bad("bad_role", format!("there is no role `{name}` here"))
             .hint(format!("the roles are {roles}"))
+    })
+}
+
+fn format(params: &Params) -> Result<Format, Fault> {
+    let Some(name) = params.one("format")? else {
+        return Ok(Format::Txt);
+    };
+    Format::named(&name).ok_or_else(|| {
+        let names = Format::ALL.map(Format::as_str).join(", ");
+        Fault::bad("bad_format", format!("there is no format `{name}`"))
+            .hint(format!("the formats are {names}"))
     })
 }
 

@@ -12,6 +12,7 @@ pub mod dispatch;
 mod events;
 pub mod fault;
 mod handlers;
+mod named;
 pub mod params;
 pub mod routes;
 pub mod server;

@@ -108,8 +108,21 @@ fn hit() -> wire::Hit {
             words: Some(1.0),
             passage: Some(0.5),
             joint: Some(0.5),
+            names: Some(0.5),
         },
         changed_at: Some("2026-01-01T00:00:00+08:00".to_owned()),
+        link: "file:///d/a.srt#t=0".to_owned(),
+        before: vec![neighbour()],
+        after: vec![neighbour()],
+    }
+}
+
+fn neighbour() -> wire::Neighbour {
+    wire::Neighbour {
+        text: "x".to_owned(),
+        page: Some(1),
+        t0_ms: Some(1),
+        t1_ms: Some(2),
     }
 }
 
@@ -165,6 +178,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         lang: vec!["zh".to_owned()],
         legs: vec!["words".to_owned()],
         cwd: text(),
+        context: 1,
     };
     let fault = super::Fault::bad("x", "y").hint("z").problem();
     vec![
@@ -302,7 +316,7 @@ async fn every_route_answers_as_described() {
         let (query, body) = match route.operation {
             Operation::SearchByParameters => ("?q=cost", ""),
             Operation::Search => ("", r#"{"q": "cost"}"#),
-            Operation::RemoveFolder | Operation::Why => ("?path=/d", ""),
+            Operation::RemoveFolder | Operation::Why | Operation::Transcript => ("?path=/d", ""),
             Operation::AddFolder => ("", r#"{"path": "/d"}"#),
             Operation::UseModel | Operation::ForgetModel => ("", r#"{"role": "passage"}"#),
             _ => ("", ""),
@@ -328,7 +342,10 @@ async fn every_route_answers_as_described() {
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
             .await
             .unwrap();
-        let answer: Value = serde_json::from_slice(&bytes).unwrap();
+        let answer: Value = match kind.as_str() {
+            "text/plain" => String::from_utf8(bytes.to_vec()).unwrap().into(),
+            _ => serde_json::from_slice(&bytes).unwrap(),
+        };
         assert_eq!(
             misfits(&document, &content["schema"], &answer, &name),
             [""; 0]

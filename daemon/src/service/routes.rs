@@ -25,6 +25,8 @@ pub enum Operation {
     RemoveFolder,
     /// `GET /v1/why`
     Why,
+    /// `GET /v1/transcript`
+    Transcript,
     /// `POST /v1/retry`
     Retry,
     /// `POST /v1/models/use`
@@ -78,7 +80,7 @@ const MODEL: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[
-    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "legs", "cwd",
+    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "legs", "cwd", "context",
 ];
 
 const fn route(
@@ -108,7 +110,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 16] = [
     route(
         "GET",
         "/v1/search",
@@ -129,6 +131,13 @@ pub const ROUTES: [Route; 15] = [
         FOLDER,
     ),
     route("GET", "/v1/why", Operation::Why, &["path"], QUICK),
+    route(
+        "GET",
+        "/v1/transcript",
+        Operation::Transcript,
+        &["path", "format"],
+        QUICK,
+    ),
     route("POST", "/v1/retry", Operation::Retry, &[], FOLDER),
     route("POST", "/v1/models/use", Operation::UseModel, &[], MODEL),
     route(
@@ -151,13 +160,7 @@ pub const ROUTES: [Route; 15] = [
 ];
 
 /// Paths that later versions will have, and what to say until then.
-pub const LATER: [(&str, &str); 2] = [
-    (
-        "/v1/transcript",
-        "transcripts come with speech recognition, in a later version",
-    ),
-    (
-        "/v1/thumbnail",
-        "thumbnails come with pictures, in a later version",
-    ),
-];
+pub const LATER: [(&str, &str); 1] = [(
+    "/v1/thumbnail",
+    "thumbnails come with pictures, in a later version",
+)];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, SpaceRole, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Scored, SpaceRole, Span, WordsQuery};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, broadcast, watch};
@@ -122,6 +122,12 @@ pub(super) fn status() -> wire::Status {
             passage: model(),
             joint: wire::ModelStatus::default(),
             ocr: wire::ModelStatus::default(),
+            speech: wire::SpeechStatus {
+                name: Some("whisper-tiny".to_owned()),
+                state: "ready".to_owned(),
+                reason: None,
+                waiting: 2,
+            },
         },
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),
@@ -170,6 +176,14 @@ impl Memory for Double {
         None
     }
 
+    async fn names(&self, _: Vec<String>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn segments(&self, _: Vec<Span>) -> Result<Vec<Hit>, String> {
+        Ok(vec![row(1, "the training cost")])
+    }
+
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
         let live = Live {
             path: PathBuf::from("/d/0001.txt"),
@@ -195,6 +209,10 @@ impl Api for Double {
             path: path.to_string_lossy().into_owned(),
             ..wire::Why::default()
         })
+    }
+
+    async fn transcript(&self, _: PathBuf) -> Result<Vec<crate::transcript::Line>, ApiError> {
+        Ok(Vec::new())
     }
 
     async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {

@@ -14,7 +14,8 @@ use hippo_config::Limits;
 use hippo_extractors::{Metadata, Picture, Refusal, Scan, Segment, Wants};
 
 use super::protocol::{
-    CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, labels,
+    CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, SOUND_MAX_SAMPLES,
+    labels,
 };
 use super::scans::{Scans, Strip};
 use super::{Progress, Shown};
@@ -29,6 +30,10 @@ const PROGRESS_BURST: u64 = 2_000;
 /// Pixels of one file: some 400 pictures as most models see them.
 const PICTURES_MAX_BYTES: usize = 64 * 1024 * 1024;
 
+/// Sound of one file: a day, which is where an honest worker stops, and a minute of silence
+/// that it may fill in.
+const SOUND_MAX: u64 = (24 * 3_600 + 60) * 16_000;
+
 /// What a frame amounts to.
 #[derive(Debug)]
 pub(super) enum Step {
@@ -38,6 +43,8 @@ pub(super) enum Step {
     Moved,
     /// A whole scan, for whoever reads it.
     Scan(Scan),
+    /// The next samples of a recording.
+    Heard(Vec<i16>),
     /// The end.
     End(Ending),
 }
@@ -70,6 +77,7 @@ pub(super) struct Answer<'a> {
     scans: Scans,
     text_bytes: u64,
     picture_bytes: usize,
+    samples: u64,
     progress_frames: u64,
 }
 
@@ -91,6 +99,7 @@ impl<'a> Answer<'a> {
             scans: Scans::new(wants.scans),
             text_bytes: 0,
             picture_bytes: 0,
+            samples: 0,
             progress_frames: 0,
         }
     }
@@ -106,6 +115,7 @@ impl<'a> Answer<'a> {
             | FromWorker::Segment { id, .. }
             | FromWorker::Picture { id, .. }
             | FromWorker::Scan { id, .. }
+            | FromWorker::Sound { id, .. }
             | FromWorker::Done { id, .. }
             | FromWorker::Refused { id, .. }
             | FromWorker::Panicked { id, .. } => *id,
@@ -130,6 +140,7 @@ impl<'a> Answer<'a> {
                 rgb,
                 ..
             } => self.picture(ordinal, spec, [width, height], &rgb, now),
+            FromWorker::Sound { samples, .. } => self.sound(&samples, now),
             FromWorker::Scan {
                 page,
                 width,
@@ -268,6 +279,27 @@ impl<'a> Answer<'a> {
         });
         self.alive = now;
         Ok(Step::Noted)
+    }
+
+    fn sound(&mut self, samples: &str, now: Instant) -> Result<Step, String> {
+        if !self.wants.sound {
+            return Err("sound, which nobody asked for".to_owned());
+        }
+        let bytes = BASE64
+            .decode(samples)
+            .map_err(|error| format!("sound that cannot be read: {error}"))?;
+        let (pairs, odd) = bytes.as_chunks::<2>();
+        if pairs.is_empty() || pairs.len() > SOUND_MAX_SAMPLES || !odd.is_empty() {
+            return Err(format!("{} bytes of sound at once", bytes.len()));
+        }
+        self.samples += pairs.len() as u64;
+        if self.samples > SOUND_MAX {
+            return Err(format!("{} samples of sound", self.samples));
+        }
+        self.alive = now;
+        Ok(Step::Heard(
+            pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect(),
+        ))
     }
 
     fn done(&mut self, mut metadata: Box<Metadata>, segments: u64) -> Result<Step, String> {

@@ -260,3 +260,31 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn sound_is_taken_where_it_was_asked_for_and_only_as_much_as_there_can_be() {
+    let frame = |bytes: &[u8]| FromWorker::Sound {
+        id: 1,
+        samples: BASE64.encode(bytes),
+    };
+    let (limits, now) = (limits(), Instant::now());
+    let wants = Wants {
+        sound: true,
+        ..Wants::default()
+    };
+    let begun = |wants| {
+        let mut answer = Answer::new(1, &limits, wants, now);
+        answer.take(FromWorker::Started { id: 1 }, now).unwrap();
+        answer
+    };
+    let step = begun(&wants).take(frame(&[1, 0, 0xff, 0xff]), now).unwrap();
+    assert!(matches!(step, Step::Heard(samples) if samples == [1, -1]));
+    for lie in [vec![], vec![1], vec![0; (SOUND_MAX_SAMPLES + 1) * 2]] {
+        assert!(begun(&wants).take(frame(&lie), now).is_err());
+    }
+    let nobody = Wants::default();
+    assert!(begun(&nobody).take(frame(&[1, 0]), now).is_err());
+    let mut full = begun(&wants);
+    full.samples = SOUND_MAX;
+    assert!(full.take(frame(&[1, 0]), now).is_err());
+}

@@ -296,6 +296,15 @@ impl Output for Reply {
         scans::strips(self.id, &scan)
             .try_for_each(|strip| self.last(&strip).map_err(io::Error::other))
     }
+
+    fn sound(&mut self, samples: &[i16]) -> io::Result<()> {
+        let bytes: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
+        let frame = FromWorker::Sound {
+            id: self.id,
+            samples: BASE64.encode(&bytes),
+        };
+        self.last(&frame).map_err(io::Error::other)
+    }
 }
 
 fn pdfium_path(setup: &Setup) -> Option<PathBuf> {

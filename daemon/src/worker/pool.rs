@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::protocol::Job;
 use super::sandbox::SandboxReport;
-use super::session::{Greeting, Session, Verdict};
+use super::session::{Greeting, Session, Told, Verdict};
 use super::{Outcome, Progress};
 
 /// How long a worker waits for its next file before it is let go. Long enough that saving
@@ -193,6 +193,42 @@ impl Pool {
         progress: impl Fn(Progress) + Send + Sync,
         scans: Option<mpsc::Sender<Scan>>,
     ) -> Outcome {
+        let told = Told {
+            progress: &progress,
+            sound: None,
+            scans: scans.as_ref(),
+        };
+        self.read(file, (name, size, wants), told).await
+    }
+
+    /// Decodes a recording: its sound, 16 kHz mono, goes to `sound` as it comes. A full channel
+    /// holds the worker back. Dropping the future kills the worker.
+    pub async fn listen(
+        &self,
+        file: File,
+        name: String,
+        size: u64,
+        sound: mpsc::Sender<Vec<i16>>,
+        progress: impl Fn(Progress) + Send + Sync,
+    ) -> Outcome {
+        let wants = Wants {
+            sound: true,
+            ..Wants::default()
+        };
+        let told = Told {
+            progress: &progress,
+            sound: Some(&sound),
+            scans: None,
+        };
+        self.read(file, (name, size, wants), told).await
+    }
+
+    async fn read(
+        &self,
+        file: File,
+        job: (String, u64, Wants),
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
+    ) -> Outcome {
         if let Some(refusal) = writable(&file) {
             return Outcome::Refused(refusal);
         }
@@ -201,7 +237,7 @@ impl Pool {
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => unavailable("hippo is shutting down"),
-            outcome = Shared::extract(shared, &file, (name, size, wants), &progress, scans) => outcome,
+            outcome = Shared::extract(shared, &file, job, told) => outcome,
         }
     }
 
@@ -220,8 +256,7 @@ impl Shared {
         shared: &Arc<Shared>,
         file: &File,
         (name, size, wants): (String, u64, Wants),
-        progress: &(impl Fn(Progress) + Send + Sync),
-        scans: Option<mpsc::Sender<Scan>>,
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
     ) -> Outcome {
         let Ok(_seat) = shared.seats.acquire().await else {
             return unavailable("hippo is shutting down");
@@ -240,10 +275,7 @@ impl Shared {
                 Ok(session) => session,
                 Err(reason) => return Outcome::Unavailable { reason },
             };
-            match session
-                .run(config, &job, file, progress, scans.as_ref())
-                .await
-            {
+            match session.run(config, &job, file, told).await {
                 Verdict::Ended(outcome) => {
                     if session.fit(config) {
                         Shared::put_back(shared, session);

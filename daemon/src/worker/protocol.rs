@@ -47,6 +47,9 @@ pub const NOTES_MAX: usize = 64;
 /// Chapters of one recording: as many as its reader keeps.
 pub const CHAPTERS_MAX: usize = 1_000;
 
+/// Samples of one frame of sound: 10 s.
+pub const SOUND_MAX_SAMPLES: usize = 160_000;
+
 /// Bytes of length before each frame.
 const HEADER_BYTES: usize = 4;
 
@@ -175,6 +178,13 @@ pub enum FromWorker {
         top: u32,
         /// How light each pixel is, row by row, as base64.
         grey: String,
+    },
+    /// The next samples of a recording.
+    Sound {
+        /// The job.
+        id: u64,
+        /// 16 kHz mono, 16 bits a sample (little endian), as base64.
+        samples: String,
     },
     /// The end of a file that was read.
     Done {

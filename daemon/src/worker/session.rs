@@ -78,6 +78,25 @@ pub(super) enum Verdict {
     NeverTaken(String),
 }
 
+/// Who is told of a file while it is read.
+#[derive(Debug)]
+pub(super) struct Told<'a, P> {
+    /// Of its progress.
+    pub(super) progress: &'a P,
+    /// Of its sound, as it comes.
+    pub(super) sound: Option<&'a mpsc::Sender<Vec<i16>>>,
+    /// Of its scans, one by one.
+    pub(super) scans: Option<&'a mpsc::Sender<Scan>>,
+}
+
+impl<P> Clone for Told<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Told<'_, P> {}
+
 /// Why a conversation broke off.
 #[derive(Debug)]
 enum Fault {
@@ -183,16 +202,13 @@ impl Session {
         config: &PoolConfig,
         job: &Job,
         file: &File,
-        progress: &(impl Fn(Progress) + Send + Sync),
-        scans: Option<&mpsc::Sender<Scan>>,
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
     ) -> Verdict {
         self.files += 1;
         self.near_limit = false;
         self.tail.clear();
         let mut answer = Answer::new(job.id, &config.limits, &job.wants, Instant::now());
-        let result = self
-            .converse(config, job, file, &mut answer, (progress, scans))
-            .await;
+        let result = self.converse(config, job, file, &mut answer, told).await;
         let stage = answer.progress.stage.clone();
         let reason = match result {
             Ok(Ending::Done(metadata)) => {
@@ -219,10 +235,7 @@ impl Session {
         job: &Job,
         file: &File,
         answer: &mut Answer<'_>,
-        (progress, scans): (
-            &(impl Fn(Progress) + Send + Sync),
-            Option<&mpsc::Sender<Scan>>,
-        ),
+        told: Told<'_, impl Fn(Progress) + Send + Sync>,
     ) -> Result<Ending, Fault> {
         let mut bytes = Vec::new();
         encode(&ToWorker::Job(job.clone()), &mut bytes)?;
@@ -235,13 +248,21 @@ impl Session {
             while let Some(frame) = self.frames.take()? {
                 match answer.take(frame, now).map_err(Fault::Wrong)? {
                     Step::Noted => {}
-                    Step::Moved => progress(answer.progress.clone()),
+                    Step::Moved => (told.progress)(answer.progress.clone()),
                     Step::Scan(scan) => {
-                        if let Some(scans) = scans {
-                            // Who reads no more needs no pixels.
+                        if let Some(scans) = told.scans {
+                            // Who reads no more needs no pixels; the time is not the worker's.
                             let _ = scans.send(scan).await;
                         }
-                        // It was we who did not read.
+                        now = Instant::now();
+                        answer.alive = now;
+                    }
+                    Step::Heard(samples) => {
+                        if let Some(sound) = told.sound {
+                            // Who listens sets the pace; the worker waits on its socket, and
+                            // the time is not its own.
+                            let _ = sound.send(samples).await;
+                        }
                         now = Instant::now();
                         answer.alive = now;
                     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{IndexError, Step};
+use crate::{IndexError, Span, Step};
 
 /// A few notes in two languages, as fresh rows or indexed ones.
 async fn notes(dir: &Path, indexed: bool) -> Store {
@@ -295,4 +295,24 @@ async fn filters_are_applied_before_the_cut() {
             102
         );
     }
+}
+
+#[tokio::test]
+async fn segments_are_read_by_their_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let rows = (0..6).map(|at| row(1, 1, at, &format!("line {at}")));
+    let others = (0..3).map(|at| row(2, 1, at, "another file"));
+    store
+        .commit(rows.chain(others).collect(), &[], 1)
+        .await
+        .unwrap();
+    let span = |file, first, last| Span { file, first, last };
+    let found = store
+        .segments(&[span(1, 1, 2), span(1, 4, 9), span(2, 2, 2), span(3, 0, 9)])
+        .await
+        .unwrap();
+    let places: Vec<_> = found.iter().map(|row| (row.file, row.ordinal)).collect();
+    assert_eq!(places, [(1, 1), (1, 2), (1, 4), (1, 5), (2, 2)]);
+    assert!(store.segments(&[]).await.unwrap().is_empty());
 }

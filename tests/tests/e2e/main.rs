@@ -16,6 +16,7 @@ mod idle;
 mod models;
 mod ocr;
 mod pictures;
+mod recordings;
 mod socket;
 mod storage;
 mod watching;

@@ -6,7 +6,9 @@ use hippo_config::edit::{self, Edited};
 use hippo_config::{ModelSettings, NO_MODEL, Profile, Registry, Role, Settings};
 use serde::Serialize;
 
-use super::{ROLES_AT_WORK, Scene, unknown};
+use hippo_index::SpaceRole;
+
+use super::{Scene, unknown};
 use crate::cli::Exit;
 use crate::cli::client::{Client, ClientError};
 use crate::cli::style::{Put as _, grouped, span};
@@ -72,6 +74,9 @@ pub(super) async fn switch(
             roles.push(change);
         }
     }
+    if roles.iter().any(|changed| !makes_vectors(&changed.role)) {
+        told &= super::tell(client).await?;
+    }
     let switched = Switched {
         changed: edited == Edited::Changed || !roles.is_empty(),
         told,
@@ -80,6 +85,10 @@ pub(super) async fn switch(
     let advice = (!told).then_some("it counts from the next start: `hippo up --detach`");
     scene.say(&switched, || describe(&switched, advice))?;
     Ok(Exit::Done)
+}
+
+fn makes_vectors(role: &str) -> bool {
+    SpaceRole::ALL.iter().any(|known| known.as_str() == role)
 }
 
 /// Has a daemon that runs use a model, and adds what that sets going. `false` when none runs.
@@ -91,19 +100,8 @@ async fn tell(
     before: &Choices,
     roles: &mut Vec<RoleChange>,
 ) -> anyhow::Result<bool> {
-    let played = ModelSettings::ROLES
-        .into_iter()
-        .find(|r| r.as_str() == role);
-    if !played.is_some_and(|role| ROLES_AT_WORK.contains(&role)) {
+    if !makes_vectors(role) {
         return Ok(true);
-    }
-    if played == Some(Role::Ocr) {
-        // It makes no vectors: the daemon finds it by the settings, and reads again by itself.
-        return match client.raw("POST", "/v1/models/look", None).await {
-            Ok(_) => Ok(true),
-            Err(ClientError::NotRunning) => Ok(false),
-            Err(error) => Err(error.into()),
-        };
     }
     let name = name.filter(|name| *name != NO_MODEL).map(str::to_owned);
     let request = UseModelRequest {

@@ -11,10 +11,10 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
-pub use search::{Answer, Group, Hit, Legs, MissingLeg, SearchRequest};
+pub use search::{Answer, Group, Hit, Legs, MissingLeg, Neighbour, SearchRequest};
 pub use status::{
     AtWork, Counts, Failure, Folder, FolderState, Index, Memory, ModelStatus, Models, Sandbox,
-    SpaceStatus, State, Status, Watch,
+    SpaceStatus, SpeechStatus, State, Status, Watch,
 };
 
 /// How much of what is on the disk is not yet (or will not be) in an answer.

@@ -25,10 +25,12 @@ pub struct SearchRequest {
     pub after: Option<String>,
     /// Only segments in these languages (`en`, `zh`).
     pub lang: Vec<String>,
-    /// Only these legs: `words`, `passage`, `joint`. All when empty.
+    /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
     /// The asker's working directory, from which relative folders are read.
     pub cwd: Option<String>,
+    /// Segments wanted before and after each hit, at most 10.
+    pub context: usize,
 }
 
 /// The answer to a search.
@@ -87,6 +89,25 @@ pub struct Hit {
     pub legs: Legs,
     /// When the file was last changed.
     pub changed_at: Option<String>,
+    /// The place as a link: `file:///a/b.pdf#page=3`, `file:///a/b.mp3#t=1843` in seconds.
+    pub link: String,
+    /// What stands before it in the file, in the file's order; empty unless `context` asked.
+    pub before: Vec<Neighbour>,
+    /// What stands after it.
+    pub after: Vec<Neighbour>,
+}
+
+/// A segment beside a hit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The whole segment.
+    pub text: String,
+    /// The page, counted from 1; null where there are none.
+    pub page: Option<u32>,
+    /// Where the moment begins, in milliseconds; null where there is no time.
+    pub t0_ms: Option<u64>,
+    /// Where the moment ends, in milliseconds.
+    pub t1_ms: Option<u64>,
 }
 
 /// What each leg gave, in its own unit.
@@ -98,6 +119,8 @@ pub struct Legs {
     pub passage: Option<f32>,
     /// Similarity in the joint space.
     pub joint: Option<f32>,
+    /// The share of the question that stands in the file's name and title, 0 to 1.
+    pub names: Option<f32>,
 }
 
 /// The hits of one file.
@@ -120,7 +143,7 @@ pub struct Group {
 /// A leg that took no part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingLeg {
-    /// `words`, `passage` or `joint`.
+    /// `words`, `passage`, `joint` or `names`.
     pub leg: String,
     /// Why, in words.
     pub reason: String,

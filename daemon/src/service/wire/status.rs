@@ -169,6 +169,21 @@ pub struct Models {
     pub joint: ModelStatus,
     /// What is written in pictures and on scanned pages to text; it has no vectors.
     pub ocr: ModelStatus,
+    /// Speech to text.
+    pub speech: SpeechStatus,
+}
+
+/// How the hearing of recordings stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpeechStatus {
+    /// The recogniser; null when none is configured.
+    pub name: Option<String>,
+    /// `ready`, `absent`, `not configured` or `failed`.
+    pub state: String,
+    /// Why it does not hear, where it does not.
+    pub reason: Option<String>,
+    /// Recordings that wait to be heard.
+    pub waiting: u64,
 }
 
 /// How the model of a role stands.

@@ -22,7 +22,10 @@ pub use whisper::{Listener, Options, Whisper};
 use serde::{Deserialize, Serialize};
 
 use super::InferError;
+use crate::extraction::{Segment, Source};
+use crate::language::{self, Tally};
 use crate::moments::{Cutter, Line, Moment};
+use crate::weight::weight;
 
 /// Samples a second, everywhere here.
 pub const RATE_HZ: u32 = 16_000;
@@ -103,4 +106,26 @@ pub fn moments<'a>(utterances: impl IntoIterator<Item = &'a Utterance>) -> Vec<M
     }
     cutter.finish();
     std::iter::from_fn(|| cutter.pop()).collect()
+}
+
+/// Utterances as segments, counted from `first`, and the language of most of them.
+pub fn segments(utterances: &[Utterance], first: u32) -> (Vec<Segment>, Option<String>) {
+    let mut tally = Tally::default();
+    let moments = moments(utterances).into_iter();
+    let segments = moments.zip(first..).map(|(moment, ordinal)| {
+        let lang = language::detect(&moment.text);
+        tally.add(lang, weight(&moment.text));
+        Segment {
+            ordinal,
+            page: None,
+            t0_ms: Some(moment.t0_ms),
+            t1_ms: Some(moment.t1_ms),
+            source: Source::Speech,
+            lang: lang.map(str::to_owned),
+            text: moment.text,
+            picture: false,
+        }
+    });
+    let segments = segments.collect();
+    (segments, tally.most())
 }

@@ -7,7 +7,7 @@ use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder, AudioDecoderOpt
 use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::{FormatReader, Track, TrackType};
-use symphonia::core::units::TimeBase;
+use symphonia::core::units::{Duration, TimeBase};
 
 use super::source::Reach;
 use super::stream::{SOUND_MAX_MS, Stream};
@@ -125,7 +125,7 @@ impl Ear {
         stream: &mut Stream<'_, '_>,
         tally: &mut Tally,
     ) -> Result<Step, Refusal> {
-        let packet = match reader.next_packet() {
+        let mut packet = match reader.next_packet() {
             Ok(Some(packet)) => packet,
             Ok(None) => return Ok(Step::End),
             Err(Error::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -142,6 +142,11 @@ impl Ear {
         };
         if packet.track_id != self.track_id {
             return Ok(tally.soundless());
+        }
+        // A packet that lies whole behind the announced end is sound that the header does not know
+        // of (recordings put together, a count that was never corrected), not padding.
+        if packet.trim_end >= packet.dur {
+            packet.trim_end = Duration::ZERO;
         }
         match self.decoder.decode(&packet) {
             Ok(sound) if sound.frames() == 0 => Ok(tally.soundless()),

@@ -1,0 +1,144 @@
+//! The names leg: from words to files by what they are called, and to the segment that stands
+//! for each.
+//!
+//! The catalog finds the files and applies what it knows of the filter before its cut; a file is
+//! shown by its first segment, on which the rest (languages, phrases, exclusions) is settled. The
+//! score is the share of the question that the name has, 0 to 1.
+
+use std::path::Path;
+
+use hippo_index::fold::{Phrase, Prepared};
+use hippo_index::{Filter, Hit, Scored, Span};
+
+use crate::engine::Handle;
+use crate::journal::Named;
+
+pub(super) async fn names(
+    handle: &Handle,
+    tokens: Vec<String>,
+    filter: Filter,
+    limit: usize,
+) -> Result<Vec<Scored>, String> {
+    let by_catalog = filter.clone();
+    let keep = move |named: &Named| kept(&by_catalog, named);
+    let found = handle.named(tokens, limit, keep).await;
+    let found = found.map_err(|e| e.to_string())?;
+    let heads: Vec<Span> = found
+        .iter()
+        .map(|named| Span {
+            file: named.file,
+            first: 0,
+            last: 0,
+        })
+        .collect();
+    let rows = handle.store().segments(&heads).await;
+    let mut rows = rows.map_err(|e| e.to_string())?;
+    let settled = Settled::new(&filter);
+    // Rows of several revisions: the answer keeps the one that counts.
+    let mut scored = Vec::with_capacity(found.len());
+    for named in found {
+        let (its, rest) = rows.into_iter().partition(|row| row.file == named.file);
+        rows = rest;
+        let its: Vec<Hit> = its;
+        let its = its.into_iter().filter(|row| settled.hold_for(row, &named));
+        scored.extend(its.map(|row| Scored {
+            row,
+            score: named.share as f32,
+        }));
+    }
+    Ok(scored)
+}
+
+/// What the catalog can tell.
+fn kept(filter: &Filter, named: &Named) -> bool {
+    let under = |folder: &String| named.path.starts_with(Path::new(folder));
+    (filter.kinds.is_empty() || filter.kinds.contains(&named.kind))
+        && (filter.under.is_empty() || filter.under.iter().any(under))
+        && filter.before_ms.is_none_or(|ms| named.mtime_ms < ms)
+        && filter.after_ms.is_none_or(|ms| named.mtime_ms >= ms)
+}
+
+/// What the segment, the title and the name must and must not have.
+struct Settled<'a> {
+    langs: &'a [String],
+    phrases: Vec<Phrase>,
+    none: Vec<Phrase>,
+}
+
+impl Settled<'_> {
+    fn new(filter: &Filter) -> Settled<'_> {
+        let phrases = |list: &[String]| list.iter().filter_map(|p| Phrase::new(p)).collect();
+        Settled {
+            langs: &filter.langs,
+            phrases: phrases(&filter.phrases),
+            none: phrases(&filter.none),
+        }
+    }
+
+    fn hold_for(&self, row: &Hit, named: &Named) -> bool {
+        let spoken = |lang: &String| self.langs.contains(lang);
+        if !self.langs.is_empty() && !row.lang.as_ref().is_some_and(spoken) {
+            return false;
+        }
+        if self.phrases.is_empty() && self.none.is_empty() {
+            return true;
+        }
+        let name = named.path.file_name().unwrap_or_default().to_string_lossy();
+        // `"budget 2026"` is what Budget-2026 says.
+        let spaced = name.replace(['-', '_', '.'], " ");
+        let title = named.title.as_deref().unwrap_or_default();
+        let texts = [&*name, &spaced, title, &row.text].map(Prepared::new);
+        let stands = |phrase: &Phrase| texts.iter().any(|text| phrase.stands_in(text));
+        self.phrases.iter().all(stands) && !self.none.iter().any(stands)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::fuse::tests_support::row;
+
+    fn named(path: &str) -> Named {
+        Named {
+            file: 1,
+            share: 1.0,
+            path: path.into(),
+            title: Some("The plan".to_owned()),
+            kind: "pdf".to_owned(),
+            mtime_ms: 1_000,
+        }
+    }
+
+    #[test]
+    fn filters_hold_for_names() {
+        let file = named("/d/in/Budget-2026.pdf");
+        let list = |text: &str| vec![text.to_owned()];
+        let filter = |change: fn(&mut Filter, Vec<String>), value: &str| {
+            let mut filter = Filter::default();
+            change(&mut filter, list(value));
+            filter
+        };
+        assert!(kept(&filter(|f, v| f.kinds = v, "pdf"), &file));
+        assert!(!kept(&filter(|f, v| f.kinds = v, "text"), &file));
+        assert!(kept(&filter(|f, v| f.under = v, "/d"), &file));
+        assert!(!kept(&filter(|f, v| f.under = v, "/d/i"), &file));
+        let row = row(1, "about money");
+        for (phrase, expect) in [
+            ("budget 2026", true),
+            ("the plan", true),
+            ("about money", true),
+            ("2026 budget", false),
+        ] {
+            let with = filter(|f, v| f.phrases = v, phrase);
+            assert_eq!(
+                Settled::new(&with).hold_for(&row, &file),
+                expect,
+                "{phrase}"
+            );
+            let without = filter(|f, v| f.none = v, phrase);
+            assert_eq!(Settled::new(&without).hold_for(&row, &file), !expect);
+        }
+        let english = filter(|f, v| f.langs = v, "en");
+        assert!(!Settled::new(&english).hold_for(&row, &file));
+    }
+}

@@ -1,0 +1,191 @@
+//! What was said in a recording, in the formats that players and editors read.
+//!
+//! - `txt`: a line an utterance, without times;
+//! - `srt`: SubRip;
+//! - `vtt`: WebVTT (W3C), with what would be markup escaped;
+//! - `json`: the Podcast Namespace's JSON transcripts (version 1.0.0), times in seconds.
+//!
+//! Pure. Times are in milliseconds of the recording; an empty transcript is a valid file.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+/// Something that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// When it begins.
+    pub t0_ms: u64,
+    /// When it ends.
+    pub t1_ms: u64,
+    /// The words.
+    pub text: String,
+}
+
+/// How a transcript is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Text alone.
+    Txt,
+    /// SubRip.
+    Srt,
+    /// WebVTT.
+    Vtt,
+    /// Podcasting 2.0.
+    Json,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 4] = [Format::Txt, Format::Srt, Format::Vtt, Format::Json];
+
+    /// Its name, which is also the ending of its files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Format::Txt => "txt",
+            Format::Srt => "srt",
+            Format::Vtt => "vtt",
+            Format::Json => "json",
+        }
+    }
+
+    /// The format of this name.
+    pub fn named(name: &str) -> Option<Format> {
+        Format::ALL.into_iter().find(|f| f.as_str() == name)
+    }
+
+    /// Its media type.
+    pub const fn mime(self) -> &'static str {
+        match self {
+            Format::Txt => "text/plain; charset=utf-8",
+            Format::Srt => "application/x-subrip; charset=utf-8",
+            Format::Vtt => "text/vtt; charset=utf-8",
+            Format::Json => "application/json",
+        }
+    }
+}
+
+/// Writes lines, which are in order of time.
+pub fn write(lines: &[Line], format: Format) -> String {
+    match format {
+        Format::Txt => lines
+            .iter()
+            .map(|line| one_line(&line.text) + "\n")
+            .collect(),
+        Format::Srt => cues(lines, true),
+        Format::Vtt => format!("WEBVTT\n\n{}", cues(lines, false)),
+        Format::Json => {
+            let segments: Vec<_> = lines.iter().map(segment).collect();
+            let document = json!({ "version": "1.0.0", "segments": segments });
+            format!("{document:#}\n")
+        }
+    }
+}
+
+fn segment(line: &Line) -> serde_json::Value {
+    let seconds = |ms: u64| ms as f64 / 1_000.0;
+    json!({
+        "startTime": seconds(line.t0_ms),
+        "endTime": seconds(line.t1_ms),
+        "body": one_line(&line.text),
+    })
+}
+
+fn cues(lines: &[Line], srt: bool) -> String {
+    let mut out = String::new();
+    let mark = if srt { ',' } else { '.' };
+    for (at, line) in lines.iter().enumerate() {
+        if srt {
+            let _ = writeln!(out, "{}", at + 1);
+        }
+        let (from, to) = (clock(line.t0_ms, mark), clock(line.t1_ms, mark));
+        let mut text = one_line(&line.text);
+        if !srt {
+            text = text.replace('&', "&amp;").replace('<', "&lt;");
+        }
+        // An arrow would be taken for times.
+        text = text.replace("-->", if srt { "→" } else { "--&gt;" });
+        let _ = write!(out, "{from} --> {to}\n{text}\n\n");
+    }
+    out
+}
+
+/// A blank line would end a cue.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn clock(ms: u64, mark: char) -> String {
+    let (s, rest) = (ms / 1_000, ms % 1_000);
+    format!(
+        "{:02}:{:02}:{:02}{mark}{rest:03}",
+        s / 3_600,
+        s / 60 % 60,
+        s % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines() -> Vec<Line> {
+        let line = |t0_ms, t1_ms, text: &str| Line {
+            t0_ms,
+            t1_ms,
+            text: text.to_owned(),
+        };
+        vec![
+            line(250, 2_000, "Cats & dogs\n\n<live> --> here."),
+            line(3_661_005, 3_662_000, "训练成本每年下降。"),
+        ]
+    }
+
+    #[test]
+    fn text_is_a_line_an_utterance() {
+        assert_eq!(
+            write(&lines(), Format::Txt),
+            "Cats & dogs <live> --> here.\n\
+             训练成本每年下降。\n"
+        );
+    }
+
+    #[test]
+    fn subrip_counts_its_cues_and_has_commas() {
+        assert_eq!(
+            write(&lines(), Format::Srt),
+            "1\n\
+             00:00:00,250 --> 00:00:02,000\n\
+             Cats & dogs <live> → here.\n\
+             \n\
+             2\n\
+             01:01:01,005 --> 01:01:02,000\n\
+             训练成本每年下降。\n\
+             \n"
+        );
+    }
+
+    #[test]
+    fn webvtt_escapes_what_would_be_markup() {
+        assert_eq!(
+            write(&lines(), Format::Vtt),
+            "WEBVTT\n\
+             \n\
+             00:00:00.250 --> 00:00:02.000\n\
+             Cats &amp; dogs &lt;live> --&gt; here.\n\
+             \n\
+             01:01:01.005 --> 01:01:02.000\n\
+             训练成本每年下降。\n\
+             \n"
+        );
+    }
+
+    #[test]
+    fn podcast_json_has_seconds() {
+        let written = write(&lines(), Format::Json);
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(read["version"], "1.0.0");
+        assert_eq!(read["segments"][1]["startTime"], 3_661.005);
+        assert_eq!(read["segments"][1]["body"], "训练成本每年下降。");
+    }
+}

@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md walks a file and a question through these modules.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod align;
 pub mod cli;
 pub mod engine;
 pub mod journal;

@@ -124,11 +124,14 @@ async fn try_read(
         }
     };
 
-    let heard = Heard::of(shared, class, content).await?;
+    let heard = Heard::of(shared, &claim.path, class, content).await?;
     // Others of the same content wait until the first is committed, then take it over.
     *guard = loop {
-        if let Some(donor) = find_donor(shared, claim.id, content, class, heard.made_by()).await? {
-            return take_over(shared, claim, disk, content, class, donor).await;
+        if heard.by_content() {
+            let donor = find_donor(shared, claim.id, content, class, heard.made_by()).await?;
+            if let Some(donor) = donor {
+                return take_over(shared, claim, disk, content, class, donor).await;
+            }
         }
         match shared.begin_reading(content, class) {
             Ok(guard) => break Some(guard),

@@ -10,6 +10,7 @@
 //! - No lock is held while a file is read, a vector made or a row written.
 //! - Every channel is bounded; a full one holds back who fills it, never an answer.
 
+mod beside;
 mod chosen;
 mod commit;
 mod complete;

@@ -1,5 +1,5 @@
-//! What was said in a file: by the recogniser, as far as it has come, or by the transcript that
-//! the file itself is.
+//! What was said in a file: by the transcript beside it, by the recogniser as far as it has come,
+//! or by the transcript that the file itself is.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::EngineError;
 use super::hear::from_lines;
 use super::shared::{Shared, blocking};
-use crate::journal::FileRecord;
+use crate::journal::{FileRecord, Generation};
 use crate::transcript::Line;
 
 pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>, EngineError> {
@@ -60,6 +60,10 @@ fn said(shared: &Shared, record: &FileRecord) -> Result<Option<String>, EngineEr
     let Some(content) = record.content else {
         return Ok(None);
     };
+    let by_transcript = |made: &Generation| made.extractor.contains("~beside:");
+    if record.segments > 0 && record.generation.as_ref().is_some_and(by_transcript) {
+        return Ok(None);
+    }
     let ear = shared.listening.ear();
     let model = ear.as_ref().map_or("", |ear| ear.id.as_str());
     let whole = shared.journal.heard(&content, model)?;

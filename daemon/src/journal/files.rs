@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Journal, Result, State};
+use super::{Journal, Result, State, beside};
 use crate::scan::{CatalogFact, Change, DiskFact};
 
 /// How many other places of the same content an answer names at most.
@@ -147,6 +147,10 @@ impl Journal {
                     Change::New(disk) if !saved_now => now_ms.min(disk.mtime_ns / 1_000_000),
                     _ => now_ms,
                 };
+                // A transcript that comes, changes or goes says something of what lies beside it.
+                for key in places_of(t, change)? {
+                    beside::queue_recordings(t, &key, now_ms)?;
+                }
                 apply_one(t, folder, change, at, &mut applied)?;
             }
             Ok(applied)
@@ -216,6 +220,28 @@ fn catalog_fact(row: &Row<'_>) -> rusqlite::Result<CatalogFact> {
         ctime_ns: row.get(6)?,
         missing: row.get::<_, State>(7)? == State::Missing,
     })
+}
+
+/// The keys that a change is about: where a file is, and where it was.
+fn places_of(t: &Transaction<'_>, change: &Change) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let (id, now) = match change {
+        Change::New(disk) => (None, Some(disk)),
+        Change::Changed { id, disk }
+        | Change::Returned { id, disk, .. }
+        | Change::Moved { id, disk, .. } => (Some(*id), Some(disk)),
+        Change::Gone { id } => (Some(*id), None),
+        Change::Identity { .. } | Change::Unavailable { .. } => (None, None),
+    };
+    let before: Option<Vec<u8>> = match id {
+        Some(id) => t
+            .prepare_cached("SELECT key FROM file WHERE id = ?1")?
+            .query_row([id as i64], |row| row.get(0))
+            .optional()?,
+        None => None,
+    };
+    let mut keys: Vec<_> = now.map(|disk| key_of(&disk.path)).into_iter().collect();
+    keys.extend(before.filter(|before| !keys.contains(before)));
+    Ok(keys)
 }
 
 fn apply_one(

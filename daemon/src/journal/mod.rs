@@ -11,6 +11,7 @@
 //! The write connection is shared behind a mutex and its transactions are short; readers have
 //! a connection of their own and never wait for writers (WAL).
 
+mod beside;
 mod files;
 mod folders;
 mod generation;

@@ -3,7 +3,7 @@
 //! Both are cut into words, folded (Han characters one by one). Three words in a row that stand
 //! once in each are a landmark; the longest chain of landmarks that goes forward in both is what
 //! is believed, as in patience diff (Bram Cohen), so that a refrain or a wrong word misleads
-//! nothing. Between two landmarks time goes by evenly, word by word.
+//! nothing. Words between landmarks are as far from the nearest one as they take to say.
 //!
 //! Promises: every sentence of the transcript comes out, in order, with times that never go back;
 //! where the two have too little in common, nothing does. Pure.
@@ -29,16 +29,14 @@ pub fn align(transcript: &str, heard: &[Utterance]) -> Option<Vec<Utterance>> {
     if chain.len() < LANDMARKS_MIN.max(words.len() / WORDS_A_LANDMARK) {
         return None;
     }
-    let clock = Clock {
-        known: chain
-            .into_iter()
-            .map(|(at, then)| (at, times[then]))
-            .collect(),
-    };
+    let known = chain.into_iter().map(|(at, then)| (at, times[then]));
+    let clock = Clock::new(known.collect());
     let mut before = 0;
     let timed = sentences.into_iter().map(|(text, from, to)| {
         let t0_ms = clock.at(from).max(before);
-        let t1_ms = clock.at(to).max(t0_ms);
+        // No sentence lasts into the next one's silence.
+        let longest = t0_ms + (to - from) as u64 * 2 * clock.pace as u64;
+        let t1_ms = clock.at(to).clamp(t0_ms, longest);
         before = t0_ms;
         Utterance {
             t0_ms,
@@ -137,17 +135,44 @@ fn longest_chain(landmarks: &[(usize, usize)]) -> Vec<(usize, usize)> {
 /// Tells when a word was said, by words of which it is known; there are two at least.
 struct Clock {
     known: Vec<(usize, u64)>,
+    /// How long a word takes, in milliseconds.
+    pace: f64,
 }
 
 impl Clock {
-    /// Between two known words, and beyond the first and the last as between their neighbours.
+    fn new(known: Vec<(usize, u64)>) -> Clock {
+        let pairs = known.windows(2);
+        let mut paces: Vec<f64> = pairs
+            .map(|pair| pair[1].1.saturating_sub(pair[0].1) as f64 / (pair[1].0 - pair[0].0) as f64)
+            .collect();
+        paces.sort_by(f64::total_cmp);
+        // The middle one: pauses, music and what is left out are in others.
+        let pace = paces[paces.len() / 2];
+        Clock { known, pace }
+    }
+
+    /// As far from the nearest known word as the words between take, where time allows that.
     fn at(&self, word: usize) -> u64 {
         let after = self.known.partition_point(|(at, _)| *at <= word);
-        let right = after.clamp(1, self.known.len() - 1);
-        let ((w0, t0), (w1, t1)) = (self.known[right - 1], self.known[right]);
-        let slope = (t1 as f64 - t0 as f64) / (w1 - w0) as f64;
-        let time = t0 as f64 + slope * (word as f64 - w0 as f64);
-        // A float that is negative saturates.
+        let right = self
+            .known
+            .get(after)
+            .map(|(at, then)| (at - word, *then as f64));
+        let left = after.checked_sub(1).map(|left| self.known[left]);
+        let left = left.map(|(at, then)| (word - at, then as f64));
+        let on = |(words, then): (usize, f64)| then + words as f64 * self.pace;
+        let back = |(words, then): (usize, f64)| then - words as f64 * self.pace;
+        let time = match (left, right) {
+            (Some(left), Some(right)) if on(left) > back(right) => {
+                let share = left.0 as f64 / (left.0 + right.0) as f64;
+                left.1 + (right.1 - left.1) * share
+            }
+            (Some(left), Some(right)) if left.0 > right.0 => back(right),
+            (Some(left), _) => on(left),
+            (None, Some(right)) => back(right),
+            (None, None) => 0.0,
+        };
+        // A negative float becomes 0.
         time.round() as u64
     }
 }

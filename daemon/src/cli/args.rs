@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use super::models::Models;
-use super::transcript;
+use super::{play, transcript};
 use crate::transcript::Format;
 
 const EXIT_CODES: &str = "\
@@ -109,6 +109,18 @@ pub(super) enum Command {
         /// txt, srt, vtt or json (Podcasting 2.0)
         #[arg(long, default_value = "txt", value_parser = transcript::format)]
         format: Format,
+    },
+    /// Play a recording from a moment on: a place, a file, or what a question finds
+    Play {
+        /// `talk.mp3#t=1843`, a link of an answer, a file, or a question
+        #[arg(required = true)]
+        what: Vec<OsString>,
+        /// Begin there: seconds, 30:43 or 1:02:03
+        #[arg(long, value_parser = play::moment)]
+        at: Option<u64>,
+        /// Print the player's command and do not run it
+        #[arg(long)]
+        print: bool,
     },
     /// Get, check and switch models
     Models {

@@ -11,6 +11,7 @@ mod doctor;
 mod files;
 mod folders;
 mod models;
+mod play;
 mod probe;
 mod progress;
 mod search;
@@ -112,6 +113,7 @@ async fn ask(command: Command, paths: Paths) -> anyhow::Result<Exit> {
         Command::Transcript { path, format } => {
             transcript::transcript(&client, &path, format).await
         }
+        Command::Play { what, at, print } => play::play(&client, &what, at, print).await,
         Command::Models { what } => models::models(&paths, &client, what).await,
         Command::Doctor { json } => doctor::doctor(&paths, &client, json).await,
         Command::Completions { .. } | Command::Run { .. } => Ok(Exit::Done),

@@ -4,11 +4,12 @@
 //! the demo model knows, with music between, and the true times of what is said in it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hippo_tests::client::{encode, hits};
-use hippo_tests::{Daemon, TempHome};
+use hippo_tests::{Daemon, TempHome, corpus};
 use serde_json::{Value, json};
 
 use crate::models::install;
@@ -161,7 +162,7 @@ fn a_copy_is_not_heard_again_and_without_a_model_tags_find_it() {
 
 /// How often the log says that a recording was heard to its end.
 fn times_heard(home: &TempHome) -> usize {
-    let logs = hippo_tests::corpus::files_below(&home.home().join("log"));
+    let logs = corpus::files_below(&home.home().join("log"));
     let logs = logs
         .iter()
         .map(|path| fs::read_to_string(path).unwrap_or_default());
@@ -222,4 +223,150 @@ fn a_recording_on_a_drive_that_is_away_holds_up_no_other_and_is_heard_when_it_is
     daemon.until_within(PATIENCE, "what came back is heard", |client| {
         client.finds("vaccine", &gone)
     });
+}
+
+/// Subtitles that say what nobody says in the episode.
+const SUBTITLES: &str = "1\n00:00:20,000 --> 00:00:26,000\nThe otter crosses the river at night.\n\n\
+                         2\n00:00:41,000 --> 00:00:47,000\nNobody has seen the lighthouse keeper.\n";
+
+/// The hit on a recording by its transcript.
+fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
+    let asked = json!({"q": words, "kind": ["audio"], "limit": 3});
+    let answer = daemon.client().post("/v1/search", &asked);
+    let found = hits(&answer);
+    let says = |hit: &&Value| {
+        hit["text"]
+            .as_str()
+            .is_some_and(|text| text.contains(words))
+    };
+    found
+        .iter()
+        .filter(|hit| hit["source"] == "transcript")
+        .find(says)
+        .cloned()
+}
+
+fn explained(daemon: &Daemon, path: &Path) -> String {
+    daemon.client().why(path)["explanation"].to_string()
+}
+
+#[test]
+fn the_transcript_beside_a_recording_is_used_instead_of_ears_until_it_goes() {
+    let home = TempHome::new();
+    give_ears(&home);
+    let words = home.write("talk.en.srt", SUBTITLES);
+    let talk = home.write("talk.mp3", episode());
+    let daemon = Daemon::start(&home);
+    daemon.wait_for(PATIENCE);
+    let hit = by_transcript(&daemon, "lighthouse keeper").unwrap();
+    assert_eq!(hit["path"], talk.to_str().unwrap());
+    let (t0, t1) = (
+        hit["t0_ms"].as_u64().unwrap(),
+        hit["t1_ms"].as_u64().unwrap(),
+    );
+    assert!(t0 <= 41_000 && 47_000 <= t1, "{hit:#}");
+    assert_eq!(times_heard(&home), 0, "{}", home.log_tail());
+    let said = explained(&daemon, &talk);
+    assert!(said.contains("its transcript is talk.en.srt"), "{said}");
+    assert!(transcript(&daemon, &talk, "txt").contains("The otter crosses"));
+
+    // A player is started there.
+    let bin = home.root().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let mpv = bin.join("mpv");
+    fs::write(&mpv, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    fs::set_permissions(&mpv, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut play = home.command(&["play", "the", "otter"]);
+    let played = play
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .output()
+        .unwrap();
+    let played = String::from_utf8(played.stdout).unwrap();
+    let arguments = format!("--start=20\n--\n{}\n", talk.display());
+    assert!(played.ends_with(&arguments), "{played}");
+
+    // It changes with its transcript.
+    fs::write(&words, SUBTITLES.replace("lighthouse", "windmill")).unwrap();
+    daemon.wait_for(PATIENCE);
+    assert!(by_transcript(&daemon, "lighthouse").is_none());
+    assert!(by_transcript(&daemon, "windmill").is_some());
+
+    // Without it, it is heard.
+    fs::remove_file(&words).unwrap();
+    daemon.wait_for(PATIENCE);
+    assert!(by_transcript(&daemon, "windmill").is_none());
+    assert!(daemon.client().finds("vaccine", &talk));
+    assert_eq!(times_heard(&home), 1, "{}", home.log_tail());
+}
+
+/// All that is said in the episode, as a publisher would print it.
+const PRINTED: &str =
+    "How can Alice compare his map? Welcome back to the water podcast with Sarah \
+and Maria. Today we talk about travel and education in India. This elephant and this ancient \
+writer live beside this archive.
+
+Julia works as a lawyer in Japan. My favorite vaccine is about sleep and late chemistry. The actor \
+usually collected your host above their blue driver. We should quickly save the young fox before \
+we follow his village. Nobody knows why Helen forgot his heavy model. Every clever cell and their \
+bear live under their nurse.
+
+Our light horse and the early engineer live near his early picture. Every city and the perfect \
+rabbit live under your monkey. Welcome back to the mathematics podcast with Michael and Maria.
+";
+/// Of that, and when it is said.
+const PRINTED_AT: [(&str, u64); 4] = [
+    ("water podcast with Sarah", 2_696),
+    ("lawyer in Japan", 19_316),
+    ("light horse and the early engineer", 46_938),
+    ("mathematics podcast with Michael", 53_905),
+];
+
+#[test]
+fn a_transcript_without_times_gets_them_from_what_is_heard() {
+    let home = TempHome::new();
+    home.write("talk.txt", PRINTED);
+    let talk = home.write("talk.mp3", episode());
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let hit = by_transcript(&daemon, "lawyer in Japan").unwrap();
+    assert_eq!((&hit["path"], &hit["t0_ms"]), (&json!(talk), &Value::Null));
+
+    give_ears(&home);
+    let look = daemon.client().request("POST", "/v1/models/look", None);
+    look.unwrap();
+    daemon.wait_for(PATIENCE);
+    let said = explained(&daemon, &talk);
+    assert!(said.contains("its times are by what was heard"), "{said}");
+    for (words, begins) in PRINTED_AT {
+        let hit = by_transcript(&daemon, words).unwrap();
+        let (t0, t1) = (
+            hit["t0_ms"].as_u64().unwrap(),
+            hit["t1_ms"].as_u64().unwrap(),
+        );
+        assert!(
+            t0 <= begins + START_MAX_MS && begins <= t1,
+            "{words} at {begins}: {hit:#}\n{}",
+            transcript(&daemon, &talk, "srt")
+        );
+    }
+}
+
+#[test]
+fn a_podcasts_published_transcript_is_that_episodes() {
+    let file = "corpus/podcast/indigo-talk.zh.txt";
+    let Some(published) = corpus::shared("a published transcript", file) else {
+        return;
+    };
+    let home = TempHome::new();
+    home.write("indigo-talk.zh.txt", fs::read(published).unwrap());
+    let talk = home.write("indigo-talk.mp3", episode());
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let hit = by_transcript(&daemon, "脑机接口").unwrap();
+    assert_eq!(hit["path"], talk.to_str().unwrap());
+    let said = explained(&daemon, &talk);
+    assert!(
+        said.contains("its transcript is indigo-talk.zh.txt"),
+        "{said}"
+    );
 }

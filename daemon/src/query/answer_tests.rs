@@ -1,8 +1,17 @@
 //! A question against a small memory whose legs can be made to fail, hang or be absent.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use hippo_config::Settings;
+use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
+
 use super::*;
+use crate::query::JointQuestion;
 use crate::query::fuse::tests_support::row;
-use std::sync::Mutex;
+use crate::query::neighbours::MAX_CONTEXT;
+use crate::query::plan::MAX_LIMIT;
+use crate::service::wire::Fresh;
 
 /// A memory of a few rows. The words leg finds what shares a token; the passage leg gives fixed
 /// similarities.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use hippo_index::{Hit, Span};
 
-use super::answer::{Live, Memory};
+use super::memory::{Live, Memory};
 use crate::service::wire::Neighbour;
 
 /// The most segments on each side: 10 of 1 KiB are a page of reading.

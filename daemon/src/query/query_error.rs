@@ -96,3 +96,23 @@ impl QueryError {
         "bad_query"
     }
 }
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// The question cannot be understood.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// `limit` and `offset` out of bounds.
+    #[error("{0}")]
+    Page(String),
+    /// A leg that does not exist.
+    #[error("there is no leg `{0}`: the legs are words, passage, joint and names")]
+    UnknownLeg(String),
+    /// No leg could answer.
+    #[error("no leg could answer: {0}")]
+    NoLeg(String),
+    /// The catalog could not be read.
+    #[error("the catalog could not be read: {0}")]
+    Catalog(String),
+}

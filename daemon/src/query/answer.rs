@@ -38,7 +38,7 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         .skip(plan.offset)
         .take(plan.limit)
         .collect();
-    let places: Vec<Place> = page.iter().map(place_of).collect();
+    let places: Vec<Place> = page.iter().map(Fused::place).collect();
     let around = Around::read(memory, &places, plan.context, &live).await;
     let hits: Vec<Hit> = page
         .into_iter()
@@ -55,15 +55,8 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     })
 }
 
-fn place_of(fused: &Fused) -> Place {
-    Place {
-        file: fused.row.file,
-        ordinal: fused.row.ordinal,
-    }
-}
-
 fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around) -> Hit {
-    let (before, after) = around.beside(place_of(&fused));
+    let (before, after) = around.beside(fused.place());
     let cut = snippet(&fused.row.text, wanted);
     let row = fused.row;
     let mut also_at = fused.also_at;
@@ -131,4 +124,4 @@ fn groups(hits: &[Hit]) -> Vec<Group> {
 
 #[cfg(test)]
 #[path = "answer_tests.rs"]
-mod tests;
+pub(super) mod tests;

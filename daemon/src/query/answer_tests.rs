@@ -16,8 +16,8 @@ use crate::service::wire::Fresh;
 /// A memory of a few rows. The words leg finds what shares a token; the passage leg gives fixed
 /// similarities.
 #[derive(Clone, Default)]
-struct Double {
-    rows: Arc<Vec<hippo_index::Hit>>,
+pub(in crate::query) struct Double {
+    pub(in crate::query) rows: Arc<Vec<hippo_index::Hit>>,
     similar: Arc<Vec<(usize, f32)>>,
     settings: Arc<Settings>,
     words_hang: bool,
@@ -30,7 +30,7 @@ struct Double {
 }
 
 impl Double {
-    fn of(texts: &[&str]) -> Double {
+    pub(in crate::query) fn of(texts: &[&str]) -> Double {
         let rows = texts.iter().enumerate().map(|(i, text)| row(i, text));
         Double {
             rows: Arc::new(rows.collect()),

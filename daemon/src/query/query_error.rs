@@ -106,6 +106,9 @@ pub enum SearchError {
     /// `limit` and `offset` out of bounds.
     #[error("{0}")]
     Page(String),
+    /// `tokens` out of bounds.
+    #[error("{0}")]
+    Budget(String),
     /// A leg that does not exist.
     #[error("there is no leg `{0}`: the legs are words, passage, joint and names")]
     UnknownLeg(String),

@@ -29,7 +29,9 @@ How questions are written:
   in:~/Papers  in:notes     below this folder: a path, or the end of a watched folder's name
   after:2024-03 before:7d   changed since, or before: 2024, 2024-03, 2024-03-01,
                             yesterday, 7d, 2w, 3m, 1y, 12h
+                            also \"this week\", \"last month\", \"3 weeks ago\", 上周, 去年, 三天前
   lang:zh                   in this language
+  sort:newest               last changed first; sort:oldest, sort:best (the usual order)
 Traditional and Simplified Chinese, full and half width, upper and lower case are the same.";
 
 /// A memory for your folders.
@@ -196,6 +198,9 @@ pub(super) struct Search {
     /// Show this many segments before and after each hit
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) context: usize,
+    /// What comes first: best, newest or oldest
+    #[arg(long, value_name = "ORDER")]
+    pub(super) sort: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

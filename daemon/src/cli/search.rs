@@ -24,6 +24,7 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         lang: args.question.lang,
         legs: args.question.legs,
         cwd: here(),
+        sort: args.sort,
         context: args.context,
     };
     if args.json {

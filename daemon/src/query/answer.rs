@@ -16,6 +16,7 @@ use super::plan::{MAX_REACH, Plan};
 use super::query_error::SearchError;
 use super::ranking::{Ranking, rank};
 use super::snippet::{Wanted, snippet};
+use super::sort::Sort;
 use super::when;
 use crate::service::wire::{Answer, Group, Hit, Legs, SearchRequest};
 
@@ -25,13 +26,16 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let fresh = memory.fresh();
     let plan = Plan::new(memory, request).await?;
     let Ranking {
-        order,
+        mut order,
         live,
         missing,
         full,
     } = rank(memory, &plan).await?;
+    let sort = plan.query.sort.unwrap_or_default();
+    sort.apply(&mut order);
     let end = plan.offset + plan.limit;
-    let more = order.len() > end || (full && end < MAX_REACH);
+    let deeper = sort == Sort::Best && full && end < MAX_REACH;
+    let more = order.len() > end || deeper;
     let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
     let page: Vec<Fused> = order
         .into_iter()

@@ -416,3 +416,32 @@ async fn a_file_is_found_by_its_name_alone() {
     assert_eq!(paths(&words), ["/d/0000.txt"]);
     assert_eq!(words.hits[0].legs.names, None);
 }
+
+#[tokio::test]
+async fn pages_by_time_fit_together() {
+    let texts: Vec<String> = (0..300).map(|i| format!("cost {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut memory = Double::of(&texts);
+    let mut rows: Vec<_> = memory.rows.iter().cloned().collect();
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.mtime_ms = (at as i64 * 7) % 300;
+    }
+    memory.rows = Arc::new(rows);
+    let mut request = ask("cost sort:newest");
+    request.limit = Some(40);
+    let mut times = Vec::new();
+    loop {
+        let page = answer(&memory, &request).await.unwrap();
+        times.extend(page.hits.iter().map(|h| (h.file as i64 * 7) % 300));
+        request.offset += 40;
+        if !page.more {
+            break;
+        }
+    }
+    let newest_first: Vec<i64> = (0..300).rev().collect();
+    assert_eq!(times, newest_first);
+    let mut request = ask("cost sort:newest");
+    request.sort = Some("oldest".to_owned());
+    let oldest = answer(&memory, &request).await.unwrap();
+    assert_eq!(oldest.hits[0].file, 0);
+}

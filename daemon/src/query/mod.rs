@@ -21,6 +21,7 @@ pub mod query_error;
 mod ranking;
 pub mod route;
 pub mod snippet;
+pub mod sort;
 pub mod text;
 pub mod tokens;
 pub mod when;

@@ -10,6 +10,7 @@ use super::memory::Memory;
 use super::neighbours::MAX_CONTEXT;
 use super::parse::Query;
 use super::query_error::SearchError;
+use super::sort::{SORTED_DEPTH, Sort};
 use super::within::Places;
 use crate::service::wire::SearchRequest;
 
@@ -59,10 +60,13 @@ impl Plan {
         let tier = settings.search.leg_limit.max(1);
         Ok(Plan {
             filter: filter(memory, &query, request).await?,
+            depth: match query.sort.unwrap_or_default() {
+                Sort::Best => depth(tier, offset + limit),
+                _ => tier.max(SORTED_DEPTH),
+            },
             query,
             limit,
             offset,
-            depth: depth(tier, offset + limit),
             tier,
             context: request.context,
             deadline: Duration::from_millis(settings.search.deadline_ms),
@@ -89,7 +93,11 @@ fn query(request: &SearchRequest) -> Result<Query, SearchError> {
             query.narrow(key, value, &now)?;
         }
     }
-    for (key, value) in [("before", &request.before), ("after", &request.after)] {
+    for (key, value) in [
+        ("before", &request.before),
+        ("after", &request.after),
+        ("sort", &request.sort),
+    ] {
         if let Some(value) = value {
             query.narrow(key, value, &now)?;
         }

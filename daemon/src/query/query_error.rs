@@ -57,6 +57,14 @@ pub enum QueryError {
         /// As typed.
         value: String,
     },
+    /// An order that hippo does not have.
+    #[error(
+        "there is no order `{value}`: `sort:` takes best, newest (`time` is the same) and oldest"
+    )]
+    UnknownSort {
+        /// As typed.
+        value: String,
+    },
     /// A range with nothing in it.
     #[error("nothing is both after {after} and before {before}: swap the two")]
     EmptyRange {

@@ -101,6 +101,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         before: params.one("before")?,
         after: params.one("after")?,
         lang: params.list("lang")?,
+        sort: params.one("sort")?,
         legs: params.list("legs")?,
         cwd: params.one("cwd")?,
         context: params.number("context")?.unwrap_or_default(),

@@ -205,6 +205,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         legs: vec!["words".to_owned()],
         cwd: text(),
         context: 1,
+        sort: text(),
     };
     let context_request = wire::ContextRequest {
         q: "x".to_owned(),

@@ -351,3 +351,33 @@ fn evidence_for_a_language_model_is_cited_and_fits_its_budget() {
     let refused = home.hippo(&["context", "lantern", "--tokens", "5"]);
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn hits_come_by_time_and_days_are_written_in_words() {
+    let home = TempHome::new();
+    let day = std::time::Duration::from_hours(24);
+    for (name, days) in [("new.md", 0), ("week.md", 9), ("old.md", 800)] {
+        let path = home.write(name, format!("A lantern, and what is {name}."));
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let changed = std::time::SystemTime::now() - day * days;
+        file.set_modified(changed).unwrap();
+    }
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let ask = |question: &str| paths_of(&daemon.client().search(question, 20));
+    assert_eq!(ask("lantern sort:newest"), ["new.md", "week.md", "old.md"]);
+    assert_eq!(ask("lantern sort:oldest"), ["old.md", "week.md", "new.md"]);
+    assert_eq!(ask("lantern after:\"3 days ago\""), ["new.md"]);
+    assert_eq!(ask("lantern before:去年"), ["old.md"]);
+    let second = [
+        "search", "lantern", "--sort", "time", "-n1", "--offset", "1", "--json",
+    ];
+    assert_eq!(paths_of(&home.hippo_json(&second)), ["week.md"]);
+    let refused = home.hippo(&["search", "lantern", "--sort", "size"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let says = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(says.contains("best, newest"), "{says}");
+    let refused = home.hippo(&["search", "lantern", "--after", "some day"]);
+    let says = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(says.contains("last month"), "{says}");
+}

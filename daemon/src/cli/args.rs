@@ -29,7 +29,9 @@ How questions are written:
   in:~/Papers  in:notes     below this folder: a path, or the end of a watched folder's name
   after:2024-03 before:7d   changed since, or before: 2024, 2024-03, 2024-03-01,
                             yesterday, 7d, 2w, 3m, 1y, 12h
+                            also \"this week\", \"last month\", \"3 weeks ago\", 上周, 去年, 三天前
   lang:zh                   in this language
+  sort:newest               last changed first; sort:oldest, sort:best (the usual order)
 Traditional and Simplified Chinese, full and half width, upper and lower case are the same.";
 
 /// A memory for your folders.
@@ -71,6 +73,9 @@ pub(super) enum Command {
     /// Ask a question
     #[command(after_help = EXAMPLES)]
     Search(Search),
+    /// Print the best evidence for a language model: cited, without repeats, within a budget
+    #[command(after_help = EXAMPLES)]
+    Context(Context),
     /// Show how everything stands
     Status {
         /// Print JSON
@@ -156,23 +161,19 @@ impl Command {
             | Command::Retry { json, .. }
             | Command::Doctor { json } => *json,
             Command::Search(search) => search.json,
+            Command::Context(context) => context.json,
             Command::Models { what } => what.json(),
             _ => false,
         }
     }
 }
 
+/// What is asked, of a search or for a language model.
 #[derive(Debug, Args)]
-pub(super) struct Search {
+pub(super) struct Question {
     /// The question
     #[arg(required_unless_present = "without", value_name = "QUERY")]
     pub(super) query: Vec<String>,
-    /// Hits wanted
-    #[arg(long, short = 'n', value_name = "N")]
-    pub(super) limit: Option<usize>,
-    /// Hits to pass over first
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub(super) offset: usize,
     /// Only this kind: text, pdf, image, audio, video (may be repeated)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(super) kind: Vec<String>,
@@ -194,17 +195,44 @@ pub(super) struct Search {
     /// Ask only these ways of finding: words, passage, joint, names
     #[arg(long, value_name = "LEG", value_delimiter = ',')]
     pub(super) legs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    #[command(flatten)]
+    pub(super) question: Question,
+    /// Hits wanted
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// Hits to pass over first
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) offset: usize,
     /// Show this many segments before and after each hit
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) context: usize,
+    /// What comes first: best, newest or oldest
+    #[arg(long, value_name = "ORDER")]
+    pub(super) sort: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-impl Search {
+#[derive(Debug, Args)]
+pub(super) struct Context {
+    #[command(flatten)]
+    pub(super) question: Question,
+    /// Tokens that it may take, by an estimate on the safe side
+    #[arg(long, default_value_t = 4_000, value_name = "N")]
+    pub(super) tokens: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Question {
     /// The question as the service reads it.
-    pub(super) fn question(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut parts = self.query.clone();
         for word in &self.without {
             let spaced = word.contains(char::is_whitespace);
@@ -220,10 +248,13 @@ impl Search {
 }
 
 /// `hippo search apple -pie`: the word that is to be left out looks like an option. After
-/// `search`, one dash and anything but an option's letter becomes `--without=`.
+/// `search` and `context`, one dash and anything but an option's letter becomes `--without=`.
 pub(super) fn with_exclusions(args: Vec<OsString>) -> Vec<OsString> {
     const SHORT: [&[u8]; 3] = [b"-n", b"-h", b"-V"];
-    if args.get(1).is_none_or(|command| command != "search") {
+    if args
+        .get(1)
+        .is_none_or(|command| command != "search" && command != "context")
+    {
         return args;
     }
     let mut options = true;
@@ -294,7 +325,7 @@ mod tests {
             (&["apple", "-nice"], "apple -nice"),
             (&["--", "-x", "a"], "-x a"),
         ] {
-            assert_eq!(search(line).question(), question, "{line:?}");
+            assert_eq!(search(line).question.text(), question, "{line:?}");
         }
         assert!(search(&["apple", "-apple pie", "--json"]).json);
         assert_eq!(search(&["苹果", "-梨", "-n", "3"]).limit, Some(3));
@@ -305,9 +336,9 @@ mod tests {
         let search = search(&[
             "a", "b", "--kind", "pdf,text", "--in", "~/a, b", "--limit", "4", "--offset", "2",
         ]);
-        assert_eq!(search.question(), "a b");
-        assert_eq!(search.kind, ["pdf", "text"]);
-        assert_eq!(search.within, ["~/a, b"]);
+        assert_eq!(search.question.text(), "a b");
+        assert_eq!(search.question.kind, ["pdf", "text"]);
+        assert_eq!(search.question.within, ["~/a, b"]);
         assert_eq!((search.limit, search.offset), (Some(4), 2));
     }
 

@@ -6,6 +6,7 @@
 
 mod args;
 mod client;
+mod context;
 mod daemon;
 mod doctor;
 mod files;
@@ -106,6 +107,7 @@ async fn ask(command: Command, paths: Paths) -> anyhow::Result<Exit> {
         Command::Remove { folders } => folders::remove(&paths, &client, &folders).await,
         Command::Folders { json } => folders::list(&client, json).await,
         Command::Search(search) => search::search(&client, search).await,
+        Command::Context(context) => context::context(&client, context).await,
         Command::Status { json } => status::status(&client, json).await,
         Command::Wait { timeout, json } => progress::wait(&client, timeout, json).await,
         Command::Why { path, json } => files::why(&client, &path, json).await,

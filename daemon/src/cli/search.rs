@@ -5,7 +5,7 @@ use super::args::Search;
 use super::client::{Client, to_json};
 use super::style::{Put as _, Style, clock, count, plain, short_path, wrap};
 use crate::query::snippet::{CLOSE, OPEN};
-use crate::service::wire::{Answer, Group, Hit, Neighbour, SearchRequest};
+use crate::service::wire::{Answer, Fresh, Group, Hit, MissingLeg, Neighbour, SearchRequest};
 
 /// Hits shown of one file; the rest is counted.
 const SHOWN_OF_A_FILE: usize = 3;
@@ -14,18 +14,17 @@ const INDENT: usize = 2;
 
 pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit> {
     let request = SearchRequest {
-        q: args.question(),
+        q: args.question.text(),
         limit: args.limit,
         offset: args.offset,
-        kind: args.kind,
-        within: args.within,
-        before: args.before,
-        after: args.after,
-        lang: args.lang,
-        legs: args.legs,
-        cwd: std::env::current_dir()
-            .ok()
-            .and_then(|dir| dir.to_str().map(str::to_owned)),
+        kind: args.question.kind,
+        within: args.question.within,
+        before: args.question.before,
+        after: args.question.after,
+        lang: args.question.lang,
+        legs: args.question.legs,
+        cwd: here(),
+        sort: args.sort,
         context: args.context,
     };
     if args.json {
@@ -44,6 +43,12 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// Where the asker stands.
+pub(super) fn here() -> Option<String> {
+    let dir = std::env::current_dir().ok()?;
+    dir.to_str().map(str::to_owned)
 }
 
 fn render(answer: &Answer, offset: usize, style: Style) -> String {
@@ -184,17 +189,20 @@ fn footer(answer: &Answer, offset: usize, style: Style) -> String {
         parts.push(format!("more with --offset {}", offset + hits));
     }
     let mut out = format!("{}\n", style.dim(&parts.join(" · ")));
-    if answer.fresh.pending > 0 {
-        let pending = count(answer.fresh.pending, "file");
-        let verb = if answer.fresh.pending == 1 {
-            "is"
-        } else {
-            "are"
-        };
+    out.push_str(&lacking(answer.fresh, &answer.missing_legs, style));
+    out
+}
+
+/// What an answer could not take into account.
+pub(super) fn lacking(fresh: Fresh, missing: &[MissingLeg], style: Style) -> String {
+    let mut out = String::new();
+    if fresh.pending > 0 {
+        let pending = count(fresh.pending, "file");
+        let verb = if fresh.pending == 1 { "is" } else { "are" };
         let line = format!("{pending} {verb} not searchable yet: `hippo wait` waits for them\n");
         out.push_str(&style.yellow(&line));
     }
-    for missing in &answer.missing_legs {
+    for missing in missing {
         let line = format!(
             "without the {} leg: {}\n",
             missing.leg,

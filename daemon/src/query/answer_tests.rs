@@ -1,14 +1,23 @@
 //! A question against a small memory whose legs can be made to fail, hang or be absent.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use hippo_config::Settings;
+use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
+
 use super::*;
+use crate::query::JointQuestion;
 use crate::query::fuse::tests_support::row;
-use std::sync::Mutex;
+use crate::query::neighbours::MAX_CONTEXT;
+use crate::query::plan::MAX_LIMIT;
+use crate::service::wire::Fresh;
 
 /// A memory of a few rows. The words leg finds what shares a token; the passage leg gives fixed
 /// similarities.
 #[derive(Clone, Default)]
-struct Double {
-    rows: Arc<Vec<hippo_index::Hit>>,
+pub(in crate::query) struct Double {
+    pub(in crate::query) rows: Arc<Vec<hippo_index::Hit>>,
     similar: Arc<Vec<(usize, f32)>>,
     settings: Arc<Settings>,
     words_hang: bool,
@@ -21,7 +30,7 @@ struct Double {
 }
 
 impl Double {
-    fn of(texts: &[&str]) -> Double {
+    pub(in crate::query) fn of(texts: &[&str]) -> Double {
         let rows = texts.iter().enumerate().map(|(i, text)| row(i, text));
         Double {
             rows: Arc::new(rows.collect()),
@@ -406,4 +415,33 @@ async fn a_file_is_found_by_its_name_alone() {
     let words = answer(&memory, &request).await.unwrap();
     assert_eq!(paths(&words), ["/d/0000.txt"]);
     assert_eq!(words.hits[0].legs.names, None);
+}
+
+#[tokio::test]
+async fn pages_by_time_fit_together() {
+    let texts: Vec<String> = (0..300).map(|i| format!("cost {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut memory = Double::of(&texts);
+    let mut rows: Vec<_> = memory.rows.iter().cloned().collect();
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.mtime_ms = (at as i64 * 7) % 300;
+    }
+    memory.rows = Arc::new(rows);
+    let mut request = ask("cost sort:newest");
+    request.limit = Some(40);
+    let mut times = Vec::new();
+    loop {
+        let page = answer(&memory, &request).await.unwrap();
+        times.extend(page.hits.iter().map(|h| (h.file as i64 * 7) % 300));
+        request.offset += 40;
+        if !page.more {
+            break;
+        }
+    }
+    let newest_first: Vec<i64> = (0..300).rev().collect();
+    assert_eq!(times, newest_first);
+    let mut request = ask("cost sort:newest");
+    request.sort = Some("oldest".to_owned());
+    let oldest = answer(&memory, &request).await.unwrap();
+    assert_eq!(oldest.hits[0].file, 0);
 }

@@ -28,6 +28,7 @@ use std::collections::{HashMap, HashSet};
 
 use hippo_index::{Hit, Scored};
 
+use super::neighbours::Place;
 use super::text::Squeezed;
 
 /// Word hits whose texts are looked into: 50 texts of 1 KB fold in about a millisecond.
@@ -106,6 +107,16 @@ pub struct Fused {
     pub names: Option<f32>,
     /// Paths of other files with the same segment.
     pub also_at: Vec<String>,
+}
+
+impl Fused {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place {
+            file: self.row.file,
+            ordinal: self.row.ordinal,
+        }
+    }
 }
 
 /// The question, as far as fusion needs to know it.

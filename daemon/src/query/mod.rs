@@ -1,24 +1,34 @@
 //! From a question to an answer: parse, search the legs, fuse, cut snippets.
 //!
-//! `parse`, `when`, `route`, `fuse` and `snippet` are pure; `within` looks at the disk, and only
-//! `answer` waits for anything.
+//! `parse`, `when`, `route`, `fuse`, `snippet` and `evidence` are pure; `within` looks at the disk; `plan`,
+//! `legs`, `ranking`, `answer` and `context` ask the rest of the daemon, and only through `Memory`.
 //! Promise: a leg that is absent, slow or broken is named in the answer and takes nothing from
 //! the others.
 
 pub mod answer;
+pub mod context;
+pub mod evidence;
 pub mod fuse;
+mod legs;
 mod lex;
 pub mod link;
+pub mod memory;
 pub mod names;
 pub mod neighbours;
 pub mod parse;
+mod plan;
 pub mod query_error;
+mod ranking;
 pub mod route;
 pub mod snippet;
+pub mod sort;
 pub mod text;
+pub mod tokens;
 pub mod when;
 pub mod within;
 
-pub use answer::{JointQuestion, Live, Memory, SearchError, answer};
+pub use answer::answer;
+pub use context::context;
+pub use memory::{JointQuestion, Live, Memory};
 pub use parse::Query;
-pub use query_error::QueryError;
+pub use query_error::{QueryError, SearchError};

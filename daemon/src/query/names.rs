@@ -2,6 +2,7 @@
 
 use jiff::Zoned;
 
+use super::sort::Sort;
 use super::when;
 
 /// The kinds of `kind:`.
@@ -34,7 +35,7 @@ const LANG_ALIASES: [(&str, &str); 10] = [
     ("eng", "en"),
 ];
 /// Names for filters that other programs use, and ours.
-const KEY_ALIASES: [(&str, Key); 10] = [
+const KEY_ALIASES: [(&str, Key); 12] = [
     ("type", Key::Kind),
     ("ext", Key::Kind),
     ("filetype", Key::Kind),
@@ -45,6 +46,8 @@ const KEY_ALIASES: [(&str, Key); 10] = [
     ("until", Key::Before),
     ("language", Key::Lang),
     ("date", Key::After),
+    ("order", Key::Sort),
+    ("orderby", Key::Sort),
 ];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
@@ -53,10 +56,18 @@ pub(super) enum Key {
     Before,
     After,
     Lang,
+    Sort,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 5] = [Key::Kind, Key::In, Key::Before, Key::After, Key::Lang];
+    pub(super) const ALL: [Key; 6] = [
+        Key::Kind,
+        Key::In,
+        Key::Before,
+        Key::After,
+        Key::Lang,
+        Key::Sort,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -65,6 +76,7 @@ impl Key {
             Key::Before => "before",
             Key::After => "after",
             Key::Lang => "lang",
+            Key::Sort => "sort",
         }
     }
 
@@ -75,6 +87,7 @@ impl Key {
             Key::Before => "`before:2024-03-01`",
             Key::After => "`after:7d`",
             Key::Lang => "`lang:zh`",
+            Key::Sort => "`sort:newest`",
         }
     }
 }
@@ -111,6 +124,7 @@ pub(super) fn near_miss(typed: &str, value: &str, now: &Zoned) -> Option<Key> {
         Key::Lang => lang_of(value).is_some_and(|lang| ["zh", "en"].contains(&lang.as_str())),
         Key::In => value.starts_with(['/', '~', '.']) && !value.starts_with("//"),
         Key::Before | Key::After => when::moment(value, now).is_some(),
+        Key::Sort => Sort::named(value).is_some(),
     };
     let alias = KEY_ALIASES.iter().find(|(alias, _)| *alias == typed);
     alias

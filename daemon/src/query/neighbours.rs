@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use hippo_index::{Hit, Span};
 
-use super::answer::{Live, Memory};
+use super::memory::{Live, Memory};
 use crate::service::wire::Neighbour;
 
 /// The most segments on each side: 10 of 1 KiB are a page of reading.
 pub const MAX_CONTEXT: usize = 10;
 
 /// Where a hit stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The file.
     pub file: u64,
@@ -71,20 +71,28 @@ impl Around {
 
     /// What stands before this place and after it, in the file's order.
     pub fn beside(&self, place: Place) -> (Vec<Neighbour>, Vec<Neighbour>) {
-        let Some(file) = self.rows.get(&place.file) else {
-            return (Vec::new(), Vec::new());
-        };
-        let first = place.ordinal.saturating_sub(self.reach);
-        let last = place.ordinal.saturating_add(self.reach);
-        let shown = |(_, row): (&u32, &Hit)| Neighbour {
+        let shown = |row: &Hit| Neighbour {
             text: row.text.clone(),
             page: row.page,
             t0_ms: row.t0_ms,
             t1_ms: row.t1_ms,
         };
-        let before = file.range(first..place.ordinal).map(shown).collect();
-        let after = file.range(place.ordinal..=last);
-        let after = after.filter(|(at, _)| **at != place.ordinal).map(shown);
-        (before, after.collect())
+        let (before, after): (Vec<&Hit>, Vec<&Hit>) = self
+            .rows_beside(place)
+            .partition(|row| row.ordinal < place.ordinal);
+        (
+            before.into_iter().map(shown).collect(),
+            after.into_iter().map(shown).collect(),
+        )
+    }
+
+    /// The same as rows, without the place itself.
+    pub fn rows_beside(&self, place: Place) -> impl Iterator<Item = &Hit> {
+        let first = place.ordinal.saturating_sub(self.reach);
+        let last = place.ordinal.saturating_add(self.reach);
+        let file = self.rows.get(&place.file).into_iter();
+        file.flat_map(move |rows| rows.range(first..=last))
+            .filter(move |(at, _)| **at != place.ordinal)
+            .map(|(_, row)| row)
     }
 }

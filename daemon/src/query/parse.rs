@@ -1,10 +1,11 @@
 //! The query language, made so that plain questions need none of it.
 //!
 //! Words are alternatives (OR), best matches first. `"a phrase"` must stand, `-word` must not,
-//! and `kind:`, `in:`, `before:`, `after:`, `lang:` narrow the search. Full-width colons and the
-//! quotes “ ” 「 」 『 』 mean the same as theirs. Promises: no input panics; what is not clearly a
-//! filter is a word (`https://…`, `10:30`, `std::fs`); what is clearly a slip (`knid:pdf`) is an
-//! error that says what was meant; [`Query`]'s `Display` parses back to the same query.
+//! and `kind:`, `in:`, `before:`, `after:`, `lang:` narrow the search; `sort:` orders what was
+//! found. Full-width colons and the quotes “ ” 「 」 『 』 mean the same as theirs. Promises: no
+//! input panics; what is not clearly a filter is a word (`https://…`, `10:30`, `std::fs`); what is
+//! clearly a slip (`knid:pdf`) is an error that says what was meant; [`Query`]'s `Display` parses
+//! back to the same query.
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use jiff::Zoned;
 use super::lex::{Cursor, QUOTES, Token, key_before_colon};
 use super::names::{Key, kind_of, lang_of, list, near_miss};
 pub use super::query_error::QueryError;
+use super::sort::Sort;
 use super::when;
 
 /// Longer questions are pasted documents: the legs would gain nothing from them.
@@ -38,6 +40,8 @@ pub struct Query {
     pub after: Option<Moment>,
     /// Languages wanted; empty means all.
     pub langs: Vec<String>,
+    /// What comes first, where that was said.
+    pub sort: Option<Sort>,
 }
 
 /// A moment and how it was written.
@@ -207,6 +211,13 @@ impl Query {
             }
             Key::In => push_once(&mut self.within, value.to_owned()),
             Key::Before | Key::After => self.date(key, value, now)?,
+            // The last one is meant, as with any switch.
+            Key::Sort => {
+                let sort = Sort::named(value).ok_or_else(|| QueryError::UnknownSort {
+                    value: value.to_owned(),
+                })?;
+                self.sort = Some(sort);
+            }
         }
         Ok(())
     }
@@ -274,6 +285,11 @@ impl fmt::Display for Query {
                     .map(|m| format!("{key}:{}", quote_if_needed(&m.spec))),
             );
         }
+        parts.extend(
+            self.sort
+                .iter()
+                .map(|sort| format!("sort:{}", sort.as_str())),
+        );
         f.write_str(&parts.join(" "))
     }
 }

@@ -87,6 +87,16 @@ fn filters_narrow() {
 }
 
 #[test]
+fn dates_are_written_in_words_too() {
+    let query = parse("cost after:\"last month\" before:昨天 sort:time");
+    assert_eq!(query.words, ["cost"]);
+    assert_eq!(query.after.unwrap().spec, "last month");
+    assert_eq!(query.before.unwrap().spec, "昨天");
+    assert_eq!(query.sort, Some(Sort::Newest));
+    assert_eq!(parse("x sort:newest sort:best").sort, Some(Sort::Best));
+}
+
+#[test]
 fn the_narrower_date_wins() {
     let query = parse("x before:2024 before:2023 after:2020 after:2021");
     assert_eq!(query.before.unwrap().spec, "2023");
@@ -110,6 +120,9 @@ fn errors_say_what_to_write_instead() {
         ("x kind:doc", "text, pdf, image, audio and video"),
         ("x after:soon", "2024-03-01"),
         ("x lang:klingon", "lang:zh"),
+        ("x after:last month", "\"last month\""),
+        ("x sort:size", "best, newest"),
+        ("x order:newest", "did you mean `sort:newest`"),
         ("x knid:pdf", "did you mean `kind:pdf`"),
         ("x type:pdf", "did you mean `kind:pdf`"),
         ("x since:7d", "did you mean `after:7d`"),
@@ -168,11 +181,17 @@ fn piece() -> impl Strategy<Value = String> {
         "before:",
         "after:",
         "lang:",
+        "sort:",
         "knid:",
         "pdf",
         "zh",
         "2024-03",
         "7d",
+        "3 weeks ago",
+        "上周",
+        "天前",
+        "last-",
+        "newest",
         "～",
         "~/a b",
         " ",

@@ -57,6 +57,14 @@ pub enum QueryError {
         /// As typed.
         value: String,
     },
+    /// An order that hippo does not have.
+    #[error(
+        "there is no order `{value}`: `sort:` takes best, newest (`time` is the same) and oldest"
+    )]
+    UnknownSort {
+        /// As typed.
+        value: String,
+    },
     /// A range with nothing in it.
     #[error("nothing is both after {after} and before {before}: swap the two")]
     EmptyRange {
@@ -95,4 +103,27 @@ impl QueryError {
     pub fn code(&self) -> &'static str {
         "bad_query"
     }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// The question cannot be understood.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// `limit` and `offset` out of bounds.
+    #[error("{0}")]
+    Page(String),
+    /// `tokens` out of bounds.
+    #[error("{0}")]
+    Budget(String),
+    /// A leg that does not exist.
+    #[error("there is no leg `{0}`: the legs are words, passage, joint and names")]
+    UnknownLeg(String),
+    /// No leg could answer.
+    #[error("no leg could answer: {0}")]
+    NoLeg(String),
+    /// The catalog could not be read.
+    #[error("the catalog could not be read: {0}")]
+    Catalog(String),
 }

@@ -1,11 +1,13 @@
-//! Days in questions: `2024`, `2024-03`, `2024-03-01`, `today`, `yesterday`, `7d`, `12h`.
+//! Days in questions: `2024`, `2024-03`, `2024-03-01`, `yesterday`, `last month`, `3 weeks ago`,
+//! `7d`, and in Chinese `昨天`, `上周`, `去年`, `三天前`.
 //!
-//! Each stands for one moment: the beginning of the year, month or day in the asker's zone.
-//! `before:` takes what lies strictly before it, `after:` what lies at or after it, so that
-//! `after:2024-03 before:2024-04` is March and nothing else. Spans of days and longer begin at
+//! Each stands for one moment: the beginning of the year, month, week or day in the asker's zone;
+//! weeks begin on Monday. `before:` takes what lies strictly before it, `after:` what lies at or
+//! after it, so that `after:2024-03 before:2024-04` is March and nothing else, and
+//! `after:"last month" before:"this month"` is last month. Spans of days and longer begin at
 //! midnight, so that the pages of one answer do not shift while somebody reads them.
 
-use jiff::{Span, Zoned, civil};
+use jiff::{Span, Unit, Zoned, civil};
 
 /// Years further back or ahead than this are typing errors, not dates.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=9998;
@@ -13,37 +15,155 @@ const YEARS: std::ops::RangeInclusive<i16> = 1900..=9998;
 const MAX_SPAN: i64 = 100_000;
 
 /// What can be written, for messages.
-pub const FORMS: &str = "2024, 2024-03, 2024-03-01, today, yesterday, 7d, 2w, 3m, 1y or 12h";
+pub const FORMS: &str = "2024, 2024-03, 2024-03-01, today, yesterday, 7d, 2w, 3m, 1y, 12h, \
+    \"this week\", \"last month\" or \"3 weeks ago\" (with the quotes); 昨天, 上周, 去年 or 三天前";
 
 /// The moment that `spec` stands for, in milliseconds since the epoch.
 pub fn moment(spec: &str, now: &Zoned) -> Option<i64> {
     let spec = spec.trim().to_lowercase();
     let at = match spec.as_str() {
-        "now" => return Some(now.timestamp().as_millisecond()),
-        "today" | "今天" => now.start_of_day().ok()?,
-        "yesterday" | "昨天" => now.yesterday().ok()?.start_of_day().ok()?,
-        _ => span_back(&spec, now).or_else(|| calendar(&spec, now))?,
+        "now" | "现在" => return Some(now.timestamp().as_millisecond()),
+        _ => named(&spec, now)
+            .or_else(|| ago(&spec, now))
+            .or_else(|| span_back(&spec, now))
+            .or_else(|| calendar(&spec, now))?,
     };
     Some(at.timestamp().as_millisecond())
 }
 
-/// `7d`: the midnight seven days ago; hours are counted from now.
-fn span_back(spec: &str, now: &Zoned) -> Option<Zoned> {
-    let unit = spec.chars().next_back()?;
-    let number = &spec[..spec.len() - unit.len_utf8()];
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+/// Days, weeks, months and years that have a name: `yesterday`, `last week`, `上个月`.
+fn named(spec: &str, now: &Zoned) -> Option<Zoned> {
+    let (unit, back) = match spec {
+        "today" | "今天" => (Unit::Day, 0),
+        "yesterday" | "昨天" => (Unit::Day, 1),
+        "前天" => (Unit::Day, 2),
+        "今年" => (Unit::Year, 0),
+        "去年" => (Unit::Year, 1),
+        "前年" => (Unit::Year, 2),
+        _ => relative(spec)?,
+    };
+    back_by(unit, back, now)
+}
+
+/// `this week`, `last-month`, `本周`, `上个月`.
+fn relative(spec: &str) -> Option<(Unit, i64)> {
+    const THESE: [(&str, i64); 7] = [
+        ("this", 0),
+        ("last", 1),
+        ("previous", 1),
+        ("本", 0),
+        ("这", 0),
+        ("這", 0),
+        ("上", 1),
+    ];
+    let (word, back) = THESE.iter().find(|(word, _)| spec.starts_with(word))?;
+    let rest = spec[word.len()..].trim_start_matches([' ', '-', '_']);
+    Some((unit(rest.trim_start_matches(['个', '個']))?, *back))
+}
+
+/// `3 weeks ago`, `an hour ago`, `三天前`, `两个月前`.
+fn ago(spec: &str, now: &Zoned) -> Option<Zoned> {
+    let rest = spec
+        .strip_suffix("ago")
+        .or_else(|| spec.strip_suffix('前'))?;
+    let rest = rest.trim_matches([' ', '-', '_']);
+    let end = |c: char| c.is_ascii_digit() || han_number(c).is_some();
+    let number = match rest.find(|c| !end(c))? {
+        0 => rest.split([' ', '-', '_']).next()?,
+        digits => &rest[..digits],
+    };
+    let word = rest[number.len()..].trim_start_matches([' ', '-', '_', '个', '個']);
+    let n = match number {
+        "a" | "an" | "one" => 1,
+        "two" => 2,
+        "three" => 3,
+        _ => digits(number).or_else(|| {
+            let mut chars = number.chars();
+            han_number(chars.next()?).filter(|_| chars.next().is_none())
+        })?,
+    };
+    match word {
+        "hour" | "hours" | "小时" | "小時" => hours_ago(n, now),
+        _ => days_and_longer(unit(word)?, n, now),
+    }
+}
+
+fn unit(word: &str) -> Option<Unit> {
+    Some(match word {
+        "day" | "days" | "天" | "日" => Unit::Day,
+        "week" | "weeks" | "周" | "週" | "星期" | "礼拜" | "禮拜" => Unit::Week,
+        "month" | "months" | "月" => Unit::Month,
+        "year" | "years" | "年" => Unit::Year,
+        _ => return None,
+    })
+}
+
+fn han_number(c: char) -> Option<i64> {
+    let place = "一二三四五六七八九十".chars().position(|n| n == c);
+    match c {
+        '两' | '兩' => Some(2),
+        _ => Some(place? as i64 + 1),
+    }
+}
+
+fn digits(text: &str) -> Option<i64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+/// The beginning of this unit, or of the one so many before it.
+fn back_by(unit: Unit, back: i64, now: &Zoned) -> Option<Zoned> {
+    let today = now.date();
+    let first = match unit {
+        Unit::Week => {
+            let monday = today.weekday().to_monday_zero_offset();
+            today.checked_sub(Span::new().days(monday)).ok()?
+        }
+        Unit::Month => today.first_of_month(),
+        Unit::Year => today.first_of_year(),
+        _ => today,
+    };
+    let first = first.checked_sub(span(unit, back)?).ok()?;
+    let at = first.to_zoned(now.time_zone().clone()).ok()?;
+    at.start_of_day().ok()
+}
+
+fn hours_ago(n: i64, now: &Zoned) -> Option<Zoned> {
+    let hours = (n <= MAX_SPAN).then(|| Span::new().try_hours(n).ok());
+    now.checked_sub(hours.flatten()?).ok()
+}
+
+/// The midnight of the day so many units ago.
+fn days_and_longer(unit: Unit, n: i64, now: &Zoned) -> Option<Zoned> {
+    now.checked_sub(span(unit, n)?).ok()?.start_of_day().ok()
+}
+
+fn span(unit: Unit, n: i64) -> Option<Span> {
+    if n > MAX_SPAN {
         return None;
     }
-    let n: i64 = number.parse().ok().filter(|n| *n <= MAX_SPAN)?;
-    let span = match unit {
-        'h' => return now.checked_sub(Span::new().try_hours(n).ok()?).ok(),
-        'd' | '天' => Span::new().try_days(n).ok()?,
-        'w' | '周' => Span::new().try_weeks(n).ok()?,
-        'm' => Span::new().try_months(n).ok()?,
-        'y' => Span::new().try_years(n).ok()?,
+    match unit {
+        Unit::Week => Span::new().try_weeks(n),
+        Unit::Month => Span::new().try_months(n),
+        Unit::Year => Span::new().try_years(n),
+        _ => Span::new().try_days(n),
+    }
+    .ok()
+}
+
+/// `7d`: the midnight seven days ago; hours are counted from now.
+fn span_back(spec: &str, now: &Zoned) -> Option<Zoned> {
+    let last = spec.chars().next_back()?;
+    let n = digits(&spec[..spec.len() - last.len_utf8()])?;
+    let unit = match last {
+        'h' => return hours_ago(n, now),
+        'd' | '天' => Unit::Day,
+        'w' | '周' => Unit::Week,
+        'm' => Unit::Month,
+        'y' => Unit::Year,
         _ => return None,
     };
-    now.checked_sub(span).ok()?.start_of_day().ok()
+    days_and_longer(unit, n, now)
 }
 
 /// A year, a month or a day; `-`, `/` and `.` separate.
@@ -111,6 +231,28 @@ mod tests {
             ("1m", "2024-02-15 00:00"),
             ("1y", "2023-03-15 00:00"),
             ("12h", "2024-03-14 22:30"),
+            // The 15th is a Friday.
+            ("this week", "2024-03-11 00:00"),
+            ("last week", "2024-03-04 00:00"),
+            ("Last-Month", "2024-02-01 00:00"),
+            ("this year", "2024-01-01 00:00"),
+            ("previous year", "2023-01-01 00:00"),
+            ("3 weeks ago", "2024-02-23 00:00"),
+            ("a month ago", "2024-02-15 00:00"),
+            ("2-days-ago", "2024-03-13 00:00"),
+            ("an hour ago", "2024-03-15 09:30"),
+            ("今天", "2024-03-15 00:00"),
+            ("前天", "2024-03-13 00:00"),
+            ("本周", "2024-03-11 00:00"),
+            ("上周", "2024-03-04 00:00"),
+            ("上星期", "2024-03-04 00:00"),
+            ("上个月", "2024-02-01 00:00"),
+            ("上個月", "2024-02-01 00:00"),
+            ("这个月", "2024-03-01 00:00"),
+            ("去年", "2023-01-01 00:00"),
+            ("三天前", "2024-03-12 00:00"),
+            ("两个月前", "2024-01-15 00:00"),
+            ("12小时前", "2024-03-14 22:30"),
         ] {
             assert_eq!(shown(spec).as_deref(), Some(expect), "{spec}");
         }
@@ -131,6 +273,15 @@ mod tests {
             "soon",
             "1.5d",
             "２０２４",
+            "last",
+            "last decade",
+            "ago",
+            "weeks ago",
+            "some weeks ago",
+            "99999999999 days ago",
+            "前",
+            "上",
+            "十二天前",
         ] {
             assert_eq!(moment(spec, &now()), None, "{spec}");
         }

@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::params::{Params, absolute, json};
 use super::routes::{OPENAPI, Operation};
 use super::wire;
-use crate::query::answer;
+use crate::query::{answer, context};
 use crate::transcript::{self, Format};
 
 /// When a `wait` does not say how long.
@@ -34,6 +34,7 @@ pub(super) async fn handle<A: Api>(
             Json(answer(api, &search_request(&asked.params)?).await?).into_response()
         }
         Operation::Search => Json(answer(api, &json(&asked.body)?).await?).into_response(),
+        Operation::Context => Json(context(api, &json(&asked.body)?).await?).into_response(),
         Operation::Status => Json(api.status().await?).into_response(),
         Operation::Wait => Json(wait(api, json(&asked.body)?).await?).into_response(),
         Operation::Folders => {
@@ -100,6 +101,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         before: params.one("before")?,
         after: params.one("after")?,
         lang: params.list("lang")?,
+        sort: params.one("sort")?,
         legs: params.list("legs")?,
         cwd: params.one("cwd")?,
         context: params.number("context")?.unwrap_or_default(),

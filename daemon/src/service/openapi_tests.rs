@@ -117,6 +117,32 @@ fn hit() -> wire::Hit {
     }
 }
 
+fn context() -> wire::Context {
+    wire::Context {
+        question: "x".to_owned(),
+        tokens: 20,
+        budget: 4_000,
+        spans: vec![wire::Span {
+            n: 1,
+            path: "/d/a.srt".to_owned(),
+            link: "file:///d/a.srt#t=0".to_owned(),
+            title: Some("t".to_owned()),
+            kind: "text".to_owned(),
+            page: Some(1),
+            t0_ms: Some(1),
+            t1_ms: Some(2),
+            text: "x".to_owned(),
+            tokens: 20,
+            score: 0.5,
+        }],
+        missing: vec![wire::MissingLeg {
+            leg: "passage".to_owned(),
+            reason: "late".to_owned(),
+        }],
+        fresh: wire::Fresh::default(),
+    }
+}
+
 fn neighbour() -> wire::Neighbour {
     wire::Neighbour {
         text: "x".to_owned(),
@@ -179,10 +205,24 @@ fn samples() -> Vec<(&'static str, Value)> {
         legs: vec!["words".to_owned()],
         cwd: text(),
         context: 1,
+        sort: text(),
+    };
+    let context_request = wire::ContextRequest {
+        q: "x".to_owned(),
+        tokens: Some(4_000),
+        kind: vec!["pdf".to_owned()],
+        within: vec!["/d".to_owned()],
+        before: text(),
+        after: text(),
+        lang: vec!["zh".to_owned()],
+        legs: vec!["words".to_owned()],
+        cwd: text(),
     };
     let fault = super::Fault::bad("x", "y").hint("z").problem();
     vec![
         ("Answer", json!(answer)),
+        ("Context", json!(context())),
+        ("ContextRequest", json!(context_request)),
         ("Why", json!(why)),
         ("SearchRequest", json!(request)),
         ("Status", json!(status())),
@@ -315,7 +355,7 @@ async fn every_route_answers_as_described() {
     for route in &ROUTES {
         let (query, body) = match route.operation {
             Operation::SearchByParameters => ("?q=cost", ""),
-            Operation::Search => ("", r#"{"q": "cost"}"#),
+            Operation::Search | Operation::Context => ("", r#"{"q": "cost"}"#),
             Operation::RemoveFolder | Operation::Why | Operation::Transcript => ("?path=/d", ""),
             Operation::AddFolder => ("", r#"{"path": "/d"}"#),
             Operation::UseModel | Operation::ForgetModel => ("", r#"{"role": "passage"}"#),

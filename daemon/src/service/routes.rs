@@ -13,6 +13,8 @@ pub enum Operation {
     SearchByParameters,
     /// `POST /v1/search`
     Search,
+    /// `POST /v1/context`
+    Context,
     /// `GET /v1/status`
     Status,
     /// `POST /v1/wait`
@@ -80,7 +82,8 @@ const MODEL: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[
-    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "legs", "cwd", "context",
+    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "sort", "legs", "cwd",
+    "context",
 ];
 
 const fn route(
@@ -93,6 +96,7 @@ const fn route(
     let body = matches!(
         operation,
         Operation::Search
+            | Operation::Context
             | Operation::Wait
             | Operation::AddFolder
             | Operation::Retry
@@ -110,7 +114,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 16] = [
+pub const ROUTES: [Route; 17] = [
     route(
         "GET",
         "/v1/search",
@@ -119,6 +123,7 @@ pub const ROUTES: [Route; 16] = [
         SEARCH,
     ),
     route("POST", "/v1/search", Operation::Search, &[], SEARCH),
+    route("POST", "/v1/context", Operation::Context, &[], SEARCH),
     route("GET", "/v1/status", Operation::Status, &[], QUICK),
     route("POST", "/v1/wait", Operation::Wait, &[], Deadline::Own),
     route("GET", "/v1/folders", Operation::Folders, &[], QUICK),

@@ -299,3 +299,85 @@ fn a_file_is_found_by_what_it_is_called_also_after_a_rename() {
     assert_eq!(daemon.client().why(&renamed)["revision"], revision);
     assert_eq!(paths_of(&daemon.client().search("2026", 5)), [""; 0]);
 }
+
+#[test]
+fn evidence_for_a_language_model_is_cited_and_fits_its_budget() {
+    let home = TempHome::new();
+    let lines: Vec<String> = (0..120)
+        .map(|at| format!("Line number {at} of the long talk about lanterns, kept by the sea."))
+        .collect();
+    home.write("evening talk.srt", hippo_tests::documents::srt(&lines));
+    let pages = [
+        "The first page is about boats.".to_owned(),
+        "A lantern of brass hangs over the harbour gate.".to_owned(),
+    ];
+    home.write("harbour.pdf", hippo_tests::documents::pdf("", &pages));
+    home.write("one.md", "# Lanterns\n\nA lantern needs oil and a wick.");
+    home.write(
+        "two.txt",
+        "Lanterns\n\nA lantern needs oil and a wick.\n\nSo says one.",
+    );
+    home.write("灯笼.md", "# 灯笼\n\n灯笼挂在港口的门上。");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    for budget in ["300", "1200"] {
+        let ask = ["context", "lantern 灯笼", "--tokens", budget];
+        let found = home.hippo_json(&[&ask[..], &["--json"]].concat());
+        let sum: u64 = found["spans"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|span| span["tokens"].as_u64().unwrap())
+            .sum();
+        assert_eq!(found["tokens"], sum);
+        assert_eq!(found["budget"].to_string(), budget);
+        assert!(sum <= budget.parse().unwrap(), "{sum} of {budget}");
+
+        let shown = home.hippo(&ask);
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        for span in found["spans"].as_array().unwrap() {
+            let head = format!("[{}] {}", span["n"], text(&span["path"]));
+            assert!(shown.contains(&head), "{head} is not in {shown}");
+            assert!(shown.contains(&text(&span["text"])), "{shown}");
+        }
+        assert!(shown.contains("harbour.pdf#page=2\n\n"), "{shown}");
+        assert!(shown.contains("灯笼.md"), "{shown}");
+        assert_eq!(shown.matches("needs oil and a wick").count(), 1, "{shown}");
+    }
+    let pdf = home.hippo_json(&["context", "lantern", "--kind", "pdf", "--json"]);
+    assert_eq!(pdf["spans"].as_array().unwrap().len(), 1, "{pdf}");
+    let nothing = home.hippo(&["context", "xylophone"]);
+    assert_eq!(nothing.status.code(), Some(3));
+    let refused = home.hippo(&["context", "lantern", "--tokens", "5"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn hits_come_by_time_and_days_are_written_in_words() {
+    let home = TempHome::new();
+    let day = std::time::Duration::from_hours(24);
+    for (name, days) in [("new.md", 0), ("week.md", 9), ("old.md", 800)] {
+        let path = home.write(name, format!("A lantern, and what is {name}."));
+        let file = fs::File::options().write(true).open(path).unwrap();
+        let changed = std::time::SystemTime::now() - day * days;
+        file.set_modified(changed).unwrap();
+    }
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let ask = |question: &str| paths_of(&daemon.client().search(question, 20));
+    assert_eq!(ask("lantern sort:newest"), ["new.md", "week.md", "old.md"]);
+    assert_eq!(ask("lantern sort:oldest"), ["old.md", "week.md", "new.md"]);
+    assert_eq!(ask("lantern after:\"3 days ago\""), ["new.md"]);
+    assert_eq!(ask("lantern before:去年"), ["old.md"]);
+    let second = [
+        "search", "lantern", "--sort", "time", "-n1", "--offset", "1", "--json",
+    ];
+    assert_eq!(paths_of(&home.hippo_json(&second)), ["week.md"]);
+    let refused = home.hippo(&["search", "lantern", "--sort", "size"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let says = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(says.contains("best, newest"), "{says}");
+    let refused = home.hippo(&["search", "lantern", "--after", "some day"]);
+    let says = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(says.contains("last month"), "{says}");
+}

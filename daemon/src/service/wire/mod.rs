@@ -6,11 +6,13 @@
 //! text, with the replacement character where a path is not UTF-8; times of day are RFC 3339 in
 //! the local zone; requests refuse names that they do not know.
 
+mod context;
 mod search;
 mod status;
 
 use serde::{Deserialize, Serialize};
 
+pub use context::{Context, ContextRequest, Span};
 pub use search::{Answer, Group, Hit, Legs, MissingLeg, Neighbour, SearchRequest};
 pub use status::{
     AtWork, Counts, Failure, Folder, FolderState, Index, Memory, ModelStatus, Models, Sandbox,

@@ -25,6 +25,8 @@ pub struct SearchRequest {
     pub after: Option<String>,
     /// Only segments in these languages (`en`, `zh`).
     pub lang: Vec<String>,
+    /// What comes first: `best` (when absent), `newest` or `oldest`.
+    pub sort: Option<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
     /// The asker's working directory, from which relative folders are read.

@@ -1,0 +1,45 @@
+//! `hippo context`: evidence for a language model, as Markdown.
+//!
+//! Standard output has the spans and nothing else, so that it can go into a prompt as it is;
+//! what the evidence lacks is said on standard error.
+
+use super::Exit;
+use super::args::Context as Args;
+use super::client::{Client, to_json};
+use super::search::{here, lacking};
+use super::style::{Style, plain};
+use crate::query::evidence::markdown;
+use crate::service::wire::{Context, ContextRequest};
+
+pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit> {
+    let request = ContextRequest {
+        q: args.question.text(),
+        tokens: Some(args.tokens),
+        kind: args.question.kind,
+        within: args.question.within,
+        before: args.question.before,
+        after: args.question.after,
+        lang: args.question.lang,
+        legs: args.question.legs,
+        cwd: here(),
+    };
+    if args.json {
+        let body = Some(to_json(&request)?);
+        println!("{}", client.raw("POST", "/v1/context", body).await?);
+        return Ok(Exit::Done);
+    }
+    let found: Context = client.post("/v1/context", &request).await?;
+    let text: String = found.spans.iter().map(markdown).collect();
+    if Style::stdout().is_terminal() {
+        print!("{}", plain(&text.replace('\t', "    ")));
+    } else {
+        print!("{text}");
+    }
+    let style = Style::stderr();
+    eprint!("{}", lacking(found.fresh, &found.missing, style));
+    if found.spans.is_empty() {
+        eprintln!("nothing found");
+        return Ok(Exit::NothingFound);
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,118 @@
+//! Evidence for a language model: what an answer would show, whole, cited, and within a budget.
+//!
+//! The same legs and the same order as a search. Segments beside a hit have half of its claim:
+//! what was found often begins before it or ends behind it. Promise: filters hold for what
+//! stands beside a hit as they do for the hit.
+
+use std::collections::{HashMap, HashSet};
+
+use hippo_index::fold::{Phrase, Prepared};
+use hippo_index::{Filter, Hit};
+
+use super::evidence::{Candidate, goes_on, pack};
+use super::fuse::Fused;
+use super::memory::{Live, Memory};
+use super::neighbours::{Around, Place};
+use super::plan::Plan;
+use super::query_error::SearchError;
+use super::ranking::{Ranking, rank};
+use super::tokens::tokens;
+use crate::service::wire::{Context, ContextRequest};
+
+/// When a request does not say: about six pages.
+const DEFAULT_TOKENS: usize = 4_000;
+/// Less holds no passage with its heading.
+const MIN_TOKENS: usize = 100;
+/// More than a search's best 200 segments or so make nobody wiser.
+const MAX_TOKENS: usize = 32_000;
+/// Segments beside a hit on each side.
+const BESIDE: usize = 1;
+/// Their claim, as a share of the hit's.
+const BESIDE_CLAIM: f64 = 0.5;
+
+/// Gathers evidence for a question.
+pub async fn context<M: Memory>(
+    memory: &M,
+    request: &ContextRequest,
+) -> Result<Context, SearchError> {
+    let fresh = memory.fresh();
+    let budget = request.tokens.unwrap_or(DEFAULT_TOKENS);
+    if !(MIN_TOKENS..=MAX_TOKENS).contains(&budget) {
+        return Err(SearchError::Budget(format!(
+            "`tokens` is {budget}; it can be {MIN_TOKENS} to {MAX_TOKENS}"
+        )));
+    }
+    let plan = Plan::new(memory, &request.search()).await?;
+    let Ranking {
+        order,
+        live,
+        missing,
+        ..
+    } = rank(memory, &plan).await?;
+    let mut room = budget;
+    let fitting = order.iter().take_while(|fused| {
+        let fits = tokens(&fused.row.text) <= room;
+        room = room.saturating_sub(tokens(&fused.row.text));
+        fits
+    });
+    let beside = beside(memory, &order[..fitting.count()], &plan.filter, &live).await;
+    let hits = order.into_iter().map(|fused| Candidate {
+        score: fused.score,
+        row: fused.row,
+        beside: None,
+    });
+    let spans = pack(hits.chain(beside).collect(), budget);
+    Ok(Context {
+        question: request.q.clone(),
+        tokens: spans.iter().map(|span| span.tokens).sum(),
+        budget,
+        spans,
+        missing,
+        fresh,
+    })
+}
+
+/// What stands right before and after these hits, unless it is one of them.
+async fn beside<M: Memory>(
+    memory: &M,
+    order: &[Fused],
+    filter: &Filter,
+    live: &HashMap<u64, Live>,
+) -> Vec<Candidate> {
+    let places: Vec<Place> = order.iter().map(Fused::place).collect();
+    let around = Around::read(memory, &places, BESIDE, live).await;
+    let hits: HashSet<Place> = places.into_iter().collect();
+    let none: Vec<Phrase> = filter.none.iter().filter_map(|p| Phrase::new(p)).collect();
+    let kept = |row: &Hit| {
+        let spoken = |lang: &String| filter.langs.contains(lang);
+        let text = Prepared::new(&row.text);
+        (filter.langs.is_empty() || row.lang.as_ref().is_some_and(spoken))
+            && !none.iter().any(|phrase| phrase.stands_in(&text))
+    };
+    let mut found = Vec::new();
+    for fused in order {
+        let hit = &fused.row;
+        for row in around.rows_beside(fused.place()) {
+            let place = Place {
+                file: row.file,
+                ordinal: row.ordinal,
+            };
+            let joined = goes_on(hit, row) || goes_on(row, hit);
+            if joined && !hits.contains(&place) && kept(row) {
+                found.push(Candidate {
+                    row: Hit {
+                        path: hit.path.clone(),
+                        ..row.clone()
+                    },
+                    score: fused.score * BESIDE_CLAIM,
+                    beside: Some(hit.ordinal),
+                });
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "context_tests.rs"]
+mod tests;

@@ -1,0 +1,169 @@
+//! What a request asks for, checked: the question, its filters, how much of which legs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hippo_index::Filter;
+
+use super::legs::LEGS;
+use super::memory::Memory;
+use super::neighbours::MAX_CONTEXT;
+use super::parse::Query;
+use super::query_error::SearchError;
+use super::sort::{SORTED_DEPTH, Sort};
+use super::within::Places;
+use crate::service::wire::SearchRequest;
+
+/// The most hits in one answer.
+pub(super) const MAX_LIMIT: usize = 1_000;
+/// The deepest that pages reach: beyond it nobody reads, and each page costs a deeper search.
+pub(super) const MAX_REACH: usize = 10_000;
+
+/// A request, understood.
+pub(super) struct Plan {
+    pub(super) query: Query,
+    pub(super) filter: Filter,
+    pub(super) limit: usize,
+    pub(super) offset: usize,
+    /// Results wanted of each leg.
+    pub(super) depth: usize,
+    /// The first tier.
+    pub(super) tier: usize,
+    /// Neighbours wanted on each side of a hit.
+    pub(super) context: usize,
+    pub(super) deadline: Duration,
+    pub(super) words: bool,
+    pub(super) passage: bool,
+    pub(super) joint: bool,
+    pub(super) names: bool,
+    /// The passage leg's absence is worth a word.
+    pub(super) passage_expected: bool,
+    /// The joint leg's absence is.
+    pub(super) joint_expected: bool,
+}
+
+impl Plan {
+    /// Checks all of a request and resolves its folders.
+    pub(super) async fn new<M: Memory>(
+        memory: &M,
+        request: &SearchRequest,
+    ) -> Result<Plan, SearchError> {
+        let settings = memory.settings();
+        let query = query(request)?;
+        let (limit, offset) = page(request, settings.search.limit)?;
+        let legs = &request.legs;
+        if let Some(unknown) = legs.iter().find(|leg| !LEGS.contains(&leg.as_str())) {
+            return Err(SearchError::UnknownLeg(unknown.clone()));
+        }
+        let named = |leg: &str| legs.iter().any(|l| l == leg);
+        let wants = |leg: &str| legs.is_empty() || named(leg);
+        let tier = settings.search.leg_limit.max(1);
+        Ok(Plan {
+            filter: filter(memory, &query, request).await?,
+            depth: match query.sort.unwrap_or_default() {
+                Sort::Best => depth(tier, offset + limit),
+                _ => tier.max(SORTED_DEPTH),
+            },
+            query,
+            limit,
+            offset,
+            tier,
+            context: request.context,
+            deadline: Duration::from_millis(settings.search.deadline_ms),
+            words: wants("words"),
+            passage: wants("passage"),
+            joint: wants("joint"),
+            names: wants("names"),
+            passage_expected: named("passage"),
+            joint_expected: named("joint"),
+        })
+    }
+}
+
+/// The question with the filters that stand beside it.
+fn query(request: &SearchRequest) -> Result<Query, SearchError> {
+    let now = jiff::Zoned::now();
+    let mut query = Query::parse(&request.q, &now)?;
+    for (key, values) in [
+        ("kind", &request.kind),
+        ("in", &request.within),
+        ("lang", &request.lang),
+    ] {
+        for value in values {
+            query.narrow(key, value, &now)?;
+        }
+    }
+    for (key, value) in [
+        ("before", &request.before),
+        ("after", &request.after),
+        ("sort", &request.sort),
+    ] {
+        if let Some(value) = value {
+            query.narrow(key, value, &now)?;
+        }
+    }
+    query.check_range()?;
+    Ok(query)
+}
+
+fn page(request: &SearchRequest, default_limit: usize) -> Result<(usize, usize), SearchError> {
+    let limit = request.limit.unwrap_or(default_limit);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let what = format!(
+            "`limit` is {limit}; it can be 1 to {MAX_LIMIT}: ask for the rest with `offset`"
+        );
+        return Err(SearchError::Page(what));
+    }
+    if request.offset > MAX_REACH - limit {
+        let what = format!(
+            "`offset` and `limit` reach hit {}; pages reach {MAX_REACH}: narrow the question with filters",
+            request.offset.saturating_add(limit)
+        );
+        return Err(SearchError::Page(what));
+    }
+    if request.context > MAX_CONTEXT {
+        let what = format!(
+            "`context` is {}; it can be 0 to {MAX_CONTEXT} segments on each side",
+            request.context
+        );
+        return Err(SearchError::Page(what));
+    }
+    Ok((limit, request.offset))
+}
+
+/// Whole tiers, so that the pages of one tier come from the same search.
+fn depth(tier: usize, reach: usize) -> usize {
+    let mut depth = tier;
+    while depth < reach {
+        depth *= 2;
+    }
+    depth
+}
+
+async fn filter<M: Memory>(
+    memory: &M,
+    query: &Query,
+    request: &SearchRequest,
+) -> Result<Filter, SearchError> {
+    let mut under = Vec::new();
+    if !query.within.is_empty() {
+        let places = Places {
+            cwd: request.cwd.as_deref().map(PathBuf::from),
+            home: std::env::var_os("HOME").map(PathBuf::from),
+            watched: memory.watched().await.map_err(SearchError::Catalog)?,
+        };
+        let specs = query.within.clone();
+        // Looks at the disk, where a dead network mount may hang.
+        let resolved = tokio::task::spawn_blocking(move || places.resolve_all(&specs)).await;
+        under = resolved.map_err(|e| SearchError::Catalog(e.to_string()))??;
+    }
+    Ok(Filter {
+        kinds: query.kinds.clone(),
+        under,
+        before_ms: query.before.as_ref().map(|m| m.epoch_ms),
+        after_ms: query.after.as_ref().map(|m| m.epoch_ms),
+        langs: query.langs.clone(),
+        none: query.none.clone(),
+        phrases: query.phrases.clone(),
+    })
+}

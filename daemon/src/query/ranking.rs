@@ -1,0 +1,88 @@
+//! From a plan to one order of segments: the legs, what of them is current, fusion.
+//!
+//! Promises: a segment is in the order only if it is of its file's latest revision, under the
+//! path that the file has now; what is deeper in the legs never moves what is above it.
+
+use std::collections::{HashMap, HashSet};
+
+use hippo_index::{Filter, Scored};
+
+use super::fuse::{Found, Fused, Question, Ranked, fuse};
+use super::legs::{self, LEGS, LegsFound};
+use super::memory::{Live, Memory};
+use super::plan::Plan;
+use super::query_error::SearchError;
+use super::route;
+use crate::service::wire::MissingLeg;
+
+/// What was found, best first.
+pub(super) struct Ranking {
+    pub(super) order: Vec<Fused>,
+    /// What the catalog knows of the files in it.
+    pub(super) live: HashMap<u64, Live>,
+    /// Legs that took no part though they were asked.
+    pub(super) missing: Vec<MissingLeg>,
+    /// Whether a leg gave all that it was asked for, so that there may be more.
+    pub(super) full: bool,
+}
+
+/// Searches the legs and brings them together.
+pub(super) async fn rank<M: Memory>(memory: &M, plan: &Plan) -> Result<Ranking, SearchError> {
+    let LegsFound {
+        found,
+        missing,
+        picture_scale,
+    } = legs::search(memory, plan).await?;
+    let full = found.iter().any(|leg| leg.len() >= plan.depth);
+    let live = live(memory, &found).await?;
+    let question = Question {
+        tokens: route::content_tokens(&plan.query.text()),
+        dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
+        for_pictures: route::for_pictures(&plan.query),
+        picture_scale,
+    };
+    let [words, passage, joint, names] = found.map(|leg| current(leg, &live, &plan.filter));
+    let found = Found {
+        words: &words,
+        passage: &passage,
+        joint: &joint,
+        names: &names,
+    };
+    Ok(Ranking {
+        order: fuse(&question, found, plan.tier),
+        live,
+        missing,
+        full,
+    })
+}
+
+async fn live<M: Memory>(
+    memory: &M,
+    legs: &[Vec<Scored>; LEGS.len()],
+) -> Result<HashMap<u64, Live>, SearchError> {
+    let files: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
+    if files.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = memory.live(files.into_iter().collect()).await;
+    found.map_err(SearchError::Catalog)
+}
+
+/// Keeps what is current, under the path of now, with the place that it had in its leg.
+fn current(leg: Vec<Scored>, live: &HashMap<u64, Live>, filter: &Filter) -> Vec<Ranked> {
+    let ranked = leg
+        .into_iter()
+        .enumerate()
+        .filter_map(|(rank, mut scored)| {
+            let known = live.get(&scored.row.file)?;
+            // The row may not know yet that its file has left the folder that was asked for.
+            let inside = filter.under.is_empty()
+                || filter.under.iter().any(|dir| known.path.starts_with(dir));
+            if !(known.since..=known.revision).contains(&scored.row.revision) || !inside {
+                return None;
+            }
+            scored.row.path = known.path.to_string_lossy().into_owned();
+            Some(Ranked { rank, scored })
+        });
+    ranked.collect()
+}

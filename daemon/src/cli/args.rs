@@ -172,8 +172,11 @@ impl Command {
 #[derive(Debug, Args)]
 pub(super) struct Question {
     /// The question
-    #[arg(required_unless_present = "without", value_name = "QUERY")]
+    #[arg(required_unless_present_any = ["without", "like"], value_name = "QUERY")]
     pub(super) query: Vec<String>,
+    /// Find pictures that look like this one; words beside it say what should be different
+    #[arg(long, value_name = "PICTURE")]
+    pub(super) like: Option<PathBuf>,
     /// Only this kind: text, pdf, image, audio, video (may be repeated)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub(super) kind: Vec<String>,

@@ -6,7 +6,7 @@
 use super::Exit;
 use super::args::Context as Args;
 use super::client::{Client, to_json};
-use super::search::{here, lacking};
+use super::search::{here, lacking, picture};
 use super::style::{Style, plain};
 use crate::query::evidence::markdown;
 use crate::service::wire::{Context, ContextRequest};
@@ -14,6 +14,7 @@ use crate::service::wire::{Context, ContextRequest};
 pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit> {
     let request = ContextRequest {
         q: args.question.text(),
+        like: picture(args.question.like.as_deref())?,
         tokens: Some(args.tokens),
         kind: args.question.kind,
         within: args.question.within,

@@ -17,8 +17,11 @@ use super::client::Client;
 use super::files::whole;
 use super::style::clock;
 
+/// A player's arguments before the file, to begin at this second.
+type Begin = fn(u64) -> Vec<String>;
+
 /// Players that can start in the middle, best first, and how they are told where.
-const PLAYERS: [(&str, fn(u64) -> Vec<String>); 3] = [
+const PLAYERS: [(&str, Begin); 3] = [
     ("mpv", |s| vec![format!("--start={s}"), "--".to_owned()]),
     ("ffplay", |s| {
         vec![

@@ -1,8 +1,13 @@
 //! `hippo search`: grouped by file, the match in colour, scores dim.
 
+use std::path::Path;
+
+use anyhow::Context as _;
+
 use super::Exit;
 use super::args::Search;
 use super::client::{Client, to_json};
+use super::files::whole;
 use super::style::{Put as _, Style, clock, count, plain, short_path, wrap};
 use crate::query::snippet::{CLOSE, OPEN};
 use crate::service::wire::{Answer, Fresh, Group, Hit, MissingLeg, Neighbour, SearchRequest};
@@ -15,6 +20,7 @@ const INDENT: usize = 2;
 pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit> {
     let request = SearchRequest {
         q: args.question.text(),
+        like: picture(args.question.like.as_deref())?,
         limit: args.limit,
         offset: args.offset,
         kind: args.question.kind,
@@ -43,6 +49,16 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
     } else {
         Exit::Done
     })
+}
+
+/// The picture that is the question, as the service is told of it.
+pub(super) fn picture(path: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let Some(path) = path else { return Ok(None) };
+    let whole = whole(path)?;
+    let text = whole
+        .to_str()
+        .with_context(|| format!("{} is no UTF-8, and cannot be asked with", whole.display()))?;
+    Ok(Some(text.to_owned()))
 }
 
 /// Where the asker stands.

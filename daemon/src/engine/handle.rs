@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, ear, model_status, models, reader, status, transcript};
+use super::{chosen, ear, looks, model_status, models, reader, status, transcript};
 use crate::journal::{Live, Named, now_ms};
 use crate::service::wire;
 use crate::transcript::Line;
@@ -73,6 +73,11 @@ impl Handle {
         text: &str,
     ) -> Option<Result<Embedding, String>> {
         models::question(&self.shared.models, role, text).await
+    }
+
+    /// A picture that is a question, in the active joint space; `None` where there is none.
+    pub async fn see(&self, picture: &Path) -> Option<Result<Embedding, String>> {
+        looks::question(&self.shared, picture).await
     }
 
     /// The cosines at which a picture begins to answer in this space, and surely does.

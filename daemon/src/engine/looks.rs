@@ -4,11 +4,13 @@
 //! text; when another joint model is built, or came late, the file is decoded once more, if its
 //! bytes are still those that its rows were made of.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use hippo_config::{PictureSpec, PictureTower};
 use hippo_extractors::{Picture, Wants};
-use hippo_index::Row;
+use hippo_index::{Embedding, Row, SpaceRole};
 
 use super::generations;
 use super::job::{hash, open_for_reading};
@@ -112,19 +114,64 @@ async fn decode(shared: &Arc<Shared>, file: u64, wants: Wants) -> Result<Vec<Sho
             .map(|opened| (path, content, opened)))
     });
     let opened = opened.await.map_err(|error| error.to_string())?;
-    let (path, content, (opened, stat)) = opened.ok_or("it is not there to be looked at")?;
+    let (path, content, (opened, _)) = opened.ok_or("it is not there to be looked at")?;
     let (opened, hash) = hash(opened).await.map_err(|error| error.to_string())?;
     if content != Some(hash) {
         return Err("it has changed since it was read".to_owned());
     }
+    pixels(shared, opened, &path, wants).await
+}
+
+/// Has the worker decode an open file.
+async fn pixels(
+    shared: &Shared,
+    opened: File,
+    path: &Path,
+    wants: Wants,
+) -> Result<Vec<Shown>, String> {
+    let size = opened.metadata().map_err(|error| error.to_string())?.len();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let outcome = shared
+    let reading = shared
         .pool
-        .extract(opened, name.into_owned(), stat.len(), wants, |_| {})
-        .await;
-    match outcome {
+        .extract(opened, name.into_owned(), size, wants, |_| {});
+    match reading.await {
         Outcome::Done(read) => Ok(read.pictures),
         Outcome::Refused(refusal) => Err(refusal.reason),
         Outcome::Died { reason, .. } | Outcome::Unavailable { reason } => Err(reason),
     }
+}
+
+/// A picture that is a question: it may lie anywhere, and nothing of it is kept.
+pub(super) async fn question(
+    shared: &Arc<Shared>,
+    path: &Path,
+) -> Option<Result<Embedding, String>> {
+    let lineup = shared.models.lineup();
+    let active = lineup.of(SpaceRole::Joint).active.as_ref()?;
+    let shown = path.display();
+    let seen = async {
+        let embedder = active.embedder.as_ref().map_err(Clone::clone)?;
+        let looks = Looks {
+            specs: spec_of(active).into_iter().collect(),
+            pictures: Vec::new(),
+        };
+        let (opened, _) = open_for_reading(path).map_err(|error| error.to_string())?;
+        let mut pictures = pixels(shared, opened, path, looks.wants()).await?;
+        pictures.truncate(1);
+        let picture = pictures
+            .pop()
+            .ok_or("it is no picture, and only pictures can be liked")?;
+        let mut vectors = embedder.pictures(vec![picture.picture]).await?;
+        vectors
+            .pop()
+            .ok_or_else(|| "the model gave no vector".to_owned())
+    };
+    let vector: Result<Vec<f32>, String> = seen.await;
+    Some(match vector {
+        Ok(vector) => Ok(Embedding {
+            space: active.space.name.clone(),
+            vector,
+        }),
+        Err(reason) => Err(format!("{shown} cannot be looked at: {reason}")),
+    })
 }

@@ -121,6 +121,13 @@ impl Memory for Double {
         })
     }
 
+    async fn see(&self, picture: PathBuf) -> Option<Result<JointQuestion, String>> {
+        if picture.extension().is_some_and(|e| e == "txt") {
+            return Some(Err("it is no picture".to_owned()));
+        }
+        self.embed_joint(String::new()).await
+    }
+
     async fn names(&self, _: Vec<String>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
         let named = self.named.iter().take(limit);
         Ok(named.map(|(id, share)| self.scored(*id, *share)).collect())
@@ -444,4 +451,33 @@ async fn pages_by_time_fit_together() {
     request.sort = Some("oldest".to_owned());
     let oldest = answer(&memory, &request).await.unwrap();
     assert_eq!(oldest.hits[0].file, 0);
+}
+
+#[tokio::test]
+async fn a_picture_can_be_the_question() {
+    let mut memory = Double::of(&["the question itself", "a twin", "a stranger"]);
+    memory.pictures = Arc::new(vec![(0, 1.0), (1, 0.9), (2, 0.2)]);
+    let mut request = ask("");
+    request.like = Some("0000.txt.jpg".to_owned());
+    let refused = answer(&memory, &request).await.unwrap_err();
+    assert!(refused.to_string().contains("whole path"), "{refused}");
+
+    request.like = Some("/d/0000.txt".to_owned());
+    let refused = answer(&memory, &request).await.unwrap_err();
+    assert!(refused.to_string().contains("no picture"), "{refused}");
+
+    request.like = Some("/elsewhere/cat.jpg".to_owned());
+    let likes = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&likes), ["/d/0000.txt", "/d/0001.txt", "/d/0002.txt"]);
+    assert!(likes.hits[1].score > likes.hits[2].score);
+    request.q = "\"at night\" -snow".to_owned();
+    assert_eq!(answer(&memory, &request).await.unwrap().hits.len(), 3);
+    assert!(
+        memory.asked.lock().unwrap().is_empty(),
+        "words are asked of no text"
+    );
+
+    memory.pictures = Arc::default();
+    let refused = answer(&memory, &request).await.unwrap_err();
+    assert!(refused.to_string().contains("no joint model"), "{refused}");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hippo_index::{Filter, Scored, WordsQuery};
 
+use super::like;
 use super::memory::Memory;
 use super::plan::Plan;
 use super::query_error::SearchError;
@@ -116,16 +117,14 @@ async fn passage_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
 async fn joint_leg<M: Memory>(memory: &M, plan: &Plan, picture_scale: &mut [f32; 2]) -> Leg {
     let kinds = &plan.filter.kinds;
     let has_pictures = kinds.is_empty() || kinds.iter().any(|kind| kind == PICTURES);
-    let text = plan.query.text();
-    if !plan.joint || !has_pictures || text.trim().is_empty() {
+    let empty = plan.query.text().trim().is_empty() && plan.like.is_none();
+    if !plan.joint || !has_pictures || empty {
         return Leg::NotAsked;
     }
     in_time(plan.deadline, async {
-        let question = match memory.embed_joint(text).await {
+        let question = match like::question(memory, plan).await {
             Some(Ok(question)) => question,
-            Some(Err(reason)) => {
-                return Leg::Missing(format!("the question could not be embedded: {reason}"));
-            }
+            Some(Err(reason)) => return Leg::Missing(reason),
             None if plan.joint_expected => {
                 return Leg::Missing("there is no joint model; `hippo status` says why".to_owned());
             }

@@ -45,6 +45,11 @@ pub trait Memory: Clone + Send + Sync + 'static {
         &self,
         text: String,
     ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
+    /// A picture in the joint space; None where there is no joint model.
+    fn see(
+        &self,
+        picture: PathBuf,
+    ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
     /// The names leg: the first segments of files whose names have these words.
     fn names(
         &self,

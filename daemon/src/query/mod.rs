@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod fuse;
 mod legs;
 mod lex;
+mod like;
 pub mod link;
 pub mod memory;
 pub mod names;

@@ -56,6 +56,13 @@ pub struct Moment {
 impl Query {
     /// Reads a question. `now` gives the zone and the day for `yesterday` and `7d`.
     pub fn parse(text: &str, now: &Zoned) -> Result<Query, QueryError> {
+        let query = Query::beside(text, now)?;
+        query.check()?;
+        Ok(query)
+    }
+
+    /// Reads what stands beside another question, and may be nothing.
+    pub fn beside(text: &str, now: &Zoned) -> Result<Query, QueryError> {
         if text.len() > MAX_QUERY_BYTES {
             return Err(QueryError::TooLong { bytes: text.len() });
         }
@@ -79,7 +86,10 @@ impl Query {
                 }
             }
         }
-        query.check()?;
+        let terms = query.words.len() + query.phrases.len() + query.none.len();
+        if terms > MAX_TERMS {
+            return Err(QueryError::TooManyTerms { terms });
+        }
         Ok(query)
     }
 
@@ -116,10 +126,6 @@ impl Query {
     }
 
     fn check(&self) -> Result<(), QueryError> {
-        let terms = self.words.len() + self.phrases.len() + self.none.len();
-        if terms > MAX_TERMS {
-            return Err(QueryError::TooManyTerms { terms });
-        }
         if self.words.is_empty() && self.phrases.is_empty() {
             return Err(if *self == Query::default() {
                 QueryError::Empty

@@ -22,6 +22,8 @@ pub(super) const MAX_REACH: usize = 10_000;
 /// A request, understood.
 pub(super) struct Plan {
     pub(super) query: Query,
+    /// A picture that is the question; words beside it move it.
+    pub(super) like: Option<PathBuf>,
     pub(super) filter: Filter,
     pub(super) limit: usize,
     pub(super) offset: usize,
@@ -55,6 +57,8 @@ impl Plan {
         if let Some(unknown) = legs.iter().find(|leg| !LEGS.contains(&leg.as_str())) {
             return Err(SearchError::UnknownLeg(unknown.clone()));
         }
+        let like = like(request)?;
+        let alone = like.is_some();
         let named = |leg: &str| legs.iter().any(|l| l == leg);
         let wants = |leg: &str| legs.is_empty() || named(leg);
         let tier = settings.search.leg_limit.max(1);
@@ -70,12 +74,13 @@ impl Plan {
             tier,
             context: request.context,
             deadline: Duration::from_millis(settings.search.deadline_ms),
-            words: wants("words"),
-            passage: wants("passage"),
-            joint: wants("joint"),
-            names: wants("names"),
+            words: wants("words") && !alone,
+            passage: wants("passage") && !alone,
+            joint: wants("joint") || alone,
+            names: wants("names") && !alone,
             passage_expected: named("passage"),
-            joint_expected: named("joint"),
+            joint_expected: named("joint") || alone,
+            like,
         })
     }
 }
@@ -83,7 +88,10 @@ impl Plan {
 /// The question with the filters that stand beside it.
 fn query(request: &SearchRequest) -> Result<Query, SearchError> {
     let now = jiff::Zoned::now();
-    let mut query = Query::parse(&request.q, &now)?;
+    let mut query = match request.like {
+        Some(_) => Query::beside(&request.q, &now)?,
+        None => Query::parse(&request.q, &now)?,
+    };
     for (key, values) in [
         ("kind", &request.kind),
         ("in", &request.within),
@@ -104,6 +112,24 @@ fn query(request: &SearchRequest) -> Result<Query, SearchError> {
     }
     query.check_range()?;
     Ok(query)
+}
+
+/// The picture that is the question, from the asker's directory.
+fn like(request: &SearchRequest) -> Result<Option<PathBuf>, SearchError> {
+    let Some(like) = &request.like else {
+        return Ok(None);
+    };
+    let path = request
+        .cwd
+        .iter()
+        .map(PathBuf::from)
+        .collect::<PathBuf>()
+        .join(like);
+    if path.is_absolute() {
+        return Ok(Some(path));
+    }
+    let what = format!("`like` is {like}; it must be the whole path of a picture");
+    Err(SearchError::Page(what))
 }
 
 fn page(request: &SearchRequest, default_limit: usize) -> Result<(usize, usize), SearchError> {
@@ -164,6 +190,10 @@ async fn filter<M: Memory>(
         after_ms: query.after.as_ref().map(|m| m.epoch_ms),
         langs: query.langs.clone(),
         none: query.none.clone(),
-        phrases: query.phrases.clone(),
+        // What a picture shows stands in no text.
+        phrases: match request.like {
+            Some(_) => Vec::new(),
+            None => query.phrases.clone(),
+        },
     })
 }

@@ -4,6 +4,7 @@
 //! path that the file has now; what is deeper in the legs never moves what is above it.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use hippo_index::{Filter, Scored};
 
@@ -38,10 +39,17 @@ pub(super) async fn rank<M: Memory>(memory: &M, plan: &Plan) -> Result<Ranking, 
     let question = Question {
         tokens: route::content_tokens(&plan.query.text()),
         dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
-        for_pictures: route::for_pictures(&plan.query),
+        for_pictures: plan.like.is_some() || route::for_pictures(&plan.query),
         picture_scale,
     };
-    let [words, passage, joint, names] = found.map(|leg| current(leg, &live, &plan.filter));
+    let mut legs = found.map(|leg| current(leg, &live, &plan.filter));
+    if let Some(like) = &plan.like {
+        let itself = |found: &Ranked| Path::new(&found.scored.row.path) == like;
+        for leg in &mut legs {
+            leg.retain(|found| !itself(found));
+        }
+    }
+    let [words, passage, joint, names] = legs;
     let found = Found {
         words: &words,
         passage: &passage,

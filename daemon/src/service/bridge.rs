@@ -75,6 +75,16 @@ impl Memory for Handle {
         }))
     }
 
+    async fn see(&self, picture: PathBuf) -> Option<Result<JointQuestion, String>> {
+        let _asking = self.asking();
+        let asked = Handle::see(self, &picture).await?;
+        Some(asked.map(|Embedding { space, vector }| JointQuestion {
+            picture_scale: self.picture_scale(&space),
+            space,
+            vector,
+        }))
+    }
+
     async fn names(
         &self,
         tokens: Vec<String>,

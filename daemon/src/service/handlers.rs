@@ -93,6 +93,7 @@ pub(super) async fn handle<A: Api>(
 fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
     Ok(wire::SearchRequest {
         q: params.one("q")?.unwrap_or_default(),
+        like: params.one("like")?,
         limit: params.number("limit")?,
         offset: params.number("offset")?.unwrap_or_default(),
         kind: params.list("kind")?,

@@ -203,6 +203,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         after: text(),
         lang: vec!["zh".to_owned()],
         legs: vec!["words".to_owned()],
+        like: text(),
         cwd: text(),
         context: 1,
         sort: text(),
@@ -216,6 +217,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         after: text(),
         lang: vec!["zh".to_owned()],
         legs: vec!["words".to_owned()],
+        like: text(),
         cwd: text(),
     };
     let fault = super::Fault::bad("x", "y").hint("z").problem();

@@ -82,7 +82,7 @@ const MODEL: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[
-    "q", "limit", "offset", "kind", "in", "before", "after", "lang", "sort", "legs", "cwd",
+    "q", "like", "limit", "offset", "kind", "in", "before", "after", "lang", "sort", "legs", "cwd",
     "context",
 ];
 

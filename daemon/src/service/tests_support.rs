@@ -176,6 +176,10 @@ impl Memory for Double {
         None
     }
 
+    async fn see(&self, _: PathBuf) -> Option<Result<JointQuestion, String>> {
+        None
+    }
+
     async fn names(&self, _: Vec<String>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
         Ok(Vec::new())
     }

@@ -98,3 +98,47 @@ fn a_joint_model_sees_every_picture_and_another_sees_them_again() {
     });
     assert_eq!(seen(&daemon), pictures);
 }
+
+#[test]
+fn a_picture_finds_what_looks_like_it() {
+    let test = "pictures by a picture";
+    if !has_runtime(test) {
+        return;
+    }
+    let (mut home, pictures) = album();
+    install(&home, "clip");
+    home.set_text("models.joint", "clip");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    daemon.until("every row has its vector", |client| {
+        let model = client.status()["models"]["joint"].clone();
+        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
+    });
+    // A copy that lies where hippo does not look: what it was copied from is most like it.
+    let copy = home.root().join("copy.png");
+    fs::copy(home.file("alpha.png"), &copy).unwrap();
+    let like = |path: &Path, words: &str| {
+        let path = path.to_str().unwrap();
+        home.hippo_json(&["search", "--json", "--limit", "100", "--like", path, words])
+    };
+    let answer = like(&copy, "");
+    let found = hits(&answer);
+    assert_eq!(found.len(), pictures, "{answer:#}");
+    assert_eq!(found[0]["path"], home.file("alpha.png").to_str().unwrap());
+    assert!(
+        found[0]["legs"]["joint"].as_f64().unwrap() > 0.99,
+        "{answer:#}"
+    );
+    // Itself it does not find, and words beside it count.
+    let alone = like(&home.file("alpha.png"), "");
+    assert_eq!(hits(&alone).len(), pictures - 1);
+    let moved = like(&copy, "a dog");
+    assert_ne!(hits(&moved)[0]["legs"], found[0]["legs"]);
+    // What is no picture says so.
+    let output = home.hippo(&["search", "--like", home.file("note.txt").to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("no picture"),
+        "{said}"
+    );
+}

@@ -10,6 +10,8 @@ use super::{Fresh, MissingLeg, SearchRequest};
 pub struct ContextRequest {
     /// The question, in the syntax of `hippo search --help`.
     pub q: String,
+    /// A picture that is the question, by itself or beside words: its path.
+    pub like: Option<String>,
     /// Tokens that the spans may take together, 100 to 32000; 4000 when absent.
     pub tokens: Option<usize>,
     /// Only these kinds: `text`, `pdf`, `image`, `audio`, `video`.
@@ -34,6 +36,7 @@ impl ContextRequest {
     pub fn search(&self) -> SearchRequest {
         SearchRequest {
             q: self.q.clone(),
+            like: self.like.clone(),
             kind: self.kind.clone(),
             within: self.within.clone(),
             before: self.before.clone(),

@@ -10,6 +10,8 @@ use super::Fresh;
 pub struct SearchRequest {
     /// The question, in the syntax of `hippo search --help`.
     pub q: String,
+    /// A picture that is the question, by itself or beside words: its path.
+    pub like: Option<String>,
     /// Hits wanted; the setting `search.limit` when absent.
     pub limit: Option<usize>,
     /// Hits to pass over first.

@@ -42,6 +42,8 @@ const BEST_WORDS: usize = 5;
 const CONTRAST_FLOOR: f64 = 0.10;
 /// From the floor to full trust.
 const CONTRAST_SPAN: f64 = 0.30;
+/// Results whose median says where unrelated texts lie.
+const LEAST_MEDIAN: usize = 20;
 /// A list of a few close neighbours is not stretched: 0.79 beside 0.80 is no zero. In the same
 /// measure.
 const LEAST_SPREAD: f64 = 0.10;
@@ -107,6 +109,12 @@ pub struct Fused {
     pub names: Option<f32>,
     /// Paths of other files with the same segment.
     pub also_at: Vec<String>,
+    /// The share of the question's content words in its text, where that was looked into.
+    pub covered: Option<f64>,
+    /// How far it stands out by anything but words, 0 to 1: passage, looks or name.
+    pub stands_out: f64,
+    /// How much of the question it answers, 0 to 1; `quality` fills it in.
+    pub quality: f64,
 }
 
 impl Fused {
@@ -124,6 +132,8 @@ impl Fused {
 pub struct Question {
     /// Its folded content words.
     pub tokens: Vec<String>,
+    /// It is one word and nothing else, not even a common one.
+    pub one_word: bool,
     /// How much vectors count for its sort, 0 to 1.
     pub dense_weight: f64,
     /// It asks for pictures by name: "photo", 照片.
@@ -170,9 +180,9 @@ struct Candidate {
 
 fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> Vec<Fused> {
     let [words, passage, _] = legs;
-    let coverage = coverages(&question.tokens, words);
+    let covered = coverages(question, words);
     let passages = Normal::of(passage);
-    let trust = Trust::of(question, words, &coverage, &passages, passage);
+    let trust = Trust::of(question, words, &covered, &passages, passage);
     let best_words = words.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
 
     let mut candidates: HashMap<&str, Candidate> = HashMap::new();
@@ -203,7 +213,7 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> 
             let [words, passage, joint] = candidate.scores;
             let w = words.map_or(0.0, |s| ratio(finite(s), best_words));
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
-            let exact = words.is_some() && coverage.get(id).is_some_and(|c| *c >= 1.0);
+            let exact = words.is_some() && covered.get(id).is_some_and(|c| *c >= 1.0);
             let text = if words.is_some() || passage.is_some() {
                 trust.combine(w, p, exact, words.is_some()) * texts_keep
             } else {
@@ -213,7 +223,17 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> 
             let score = joint.map_or(text, |s| 1.0 - (1.0 - text) * (1.0 - question.looks(s)));
             let by_name = candidate.called(&called);
             let named = by_name.map_or(0.0, |share| finite(share).powi(2) * NAME_CEILING);
-            candidate.into_fused(1.0 - (1.0 - score) * (1.0 - named), by_name, &called)
+            let score = 1.0 - (1.0 - score) * (1.0 - named);
+            let mut fused = candidate.into_fused(score, by_name, &called)?;
+            fused.covered = covered.get(fused.row.id.as_str()).copied();
+            fused.stands_out = [
+                passage.map_or(0.0, |s| passages.stands_out(finite(s))),
+                joint.map_or(0.0, |s| question.looks(s)),
+                by_name.map_or(0.0, finite),
+            ]
+            .into_iter()
+            .fold(0.0, f64::max);
+            Some(fused)
         })
         // A picture that answers nothing is no hit.
         .filter(|fused| fused.words.is_some() || fused.passage.is_some() || fused.score > 0.0)
@@ -263,6 +283,9 @@ impl Candidate {
             joint: self.scores[2],
             names,
             also_at: rows.map(|row| row.path).collect(),
+            covered: None,
+            stands_out: 0.0,
+            quality: 0.0,
         })
     }
 }
@@ -363,6 +386,7 @@ impl Trust {
 
 /// The passage leg's scale: its worst result is 0, its best 1.
 struct Normal {
+    results: usize,
     best: f64,
     median: f64,
     /// From the median to identity.
@@ -382,6 +406,7 @@ impl Normal {
         );
         let room = (1.0 - median).max(f64::EPSILON);
         Normal {
+            results: scores.len(),
             best,
             median,
             room,
@@ -391,8 +416,22 @@ impl Normal {
 
     /// From 0, nothing stands out, to 1.
     fn contrast(&self) -> f64 {
-        let out = (self.best - self.median) / self.room;
+        self.contrast_of(self.best)
+    }
+
+    fn contrast_of(&self, score: f64) -> f64 {
+        let out = (score - self.median) / self.room;
         ((out - CONTRAST_FLOOR) / CONTRAST_SPAN).clamp(0.0, 1.0)
+    }
+
+    /// How far one result stands out. The median of a few results is not that of unrelated
+    /// texts: among them, each has its place between the worst and the best.
+    fn stands_out(&self, score: f64) -> f64 {
+        if self.results < LEAST_MEDIAN {
+            self.of_score(score)
+        } else {
+            self.contrast_of(score)
+        }
     }
 
     fn of_score(&self, score: f64) -> f64 {
@@ -401,21 +440,23 @@ impl Normal {
 }
 
 /// For the best word hits: the share of the question's content words that each contains.
-fn coverages<'a>(tokens: &[String], words: &'a [Scored]) -> HashMap<&'a str, f64> {
-    // One word: every hit of the leg contains it, or the leg would not have found it.
-    if let [_] = tokens {
+fn coverages<'a>(question: &Question, words: &'a [Scored]) -> HashMap<&'a str, f64> {
+    // Every hit of the leg contains it, or the leg would not have found it.
+    if question.one_word {
         return words.iter().map(|s| (s.row.id.as_str(), 1.0)).collect();
     }
-    let share = |row: &Hit| {
-        let title = row.title.as_deref().unwrap_or_default();
-        let text = Squeezed::new(&format!("{title}\n\n{}", row.text));
-        let found = tokens.iter().filter(|token| text.contains(token)).count();
-        ratio(found as f64, tokens.len() as f64)
-    };
     let looked_into = words.iter().take(LOOKED_INTO);
     looked_into
-        .map(|s| (s.row.id.as_str(), share(&s.row)))
+        .map(|s| (s.row.id.as_str(), coverage(&question.tokens, &s.row)))
         .collect()
+}
+
+/// The share of the question's content words that a segment and its file's title contain.
+pub(super) fn coverage(tokens: &[String], row: &Hit) -> f64 {
+    let title = row.title.as_deref().unwrap_or_default();
+    let text = Squeezed::new(&format!("{title}\n\n{}", row.text));
+    let found = tokens.iter().filter(|token| text.contains(token)).count();
+    ratio(found as f64, tokens.len() as f64)
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

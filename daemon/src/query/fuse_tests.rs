@@ -18,6 +18,7 @@ fn leg(results: &[(usize, &str, f32)]) -> Vec<Ranked> {
 fn question(text: &str, dense_weight: f64) -> Question {
     Question {
         tokens: crate::query::route::content_tokens(text),
+        one_word: hippo_index::fold::query_tokens(text).len() == 1,
         dense_weight,
         for_pictures: false,
         picture_scale: [0.2, 0.3],

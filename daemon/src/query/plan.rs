@@ -180,3 +180,7 @@ async fn filter<M: Memory>(
         phrases: query.phrases.clone(),
     })
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

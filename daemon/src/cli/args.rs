@@ -198,6 +198,9 @@ pub(super) struct Question {
     /// Ask only these ways of finding: words, passage, joint, names
     #[arg(long, value_name = "LEG", value_delimiter = ',')]
     pub(super) legs: Vec<String>,
+    /// Leave out what answers less of the question than this, 0 to 1; 0 shows all that was found
+    #[arg(long, value_name = "SHARE")]
+    pub(super) min_quality: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -210,12 +213,12 @@ pub(super) struct Search {
     /// Hits to pass over first
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) offset: usize,
-    /// Show this many segments before and after each hit
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    pub(super) context: usize,
     /// What comes first: best, newest or oldest
     #[arg(long, value_name = "ORDER")]
     pub(super) sort: Option<String>,
+    /// Show this many segments before and after each hit
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(super) context: usize,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

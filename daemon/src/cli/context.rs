@@ -6,7 +6,7 @@
 use super::Exit;
 use super::args::Context as Args;
 use super::client::{Client, to_json};
-use super::search::{here, lacking, picture};
+use super::search::{NO_MATCH, here, lacking, picture};
 use super::style::{Style, plain};
 use crate::query::evidence::markdown;
 use crate::service::wire::{Context, ContextRequest};
@@ -22,6 +22,7 @@ pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit>
         after: args.question.after,
         lang: args.question.lang,
         legs: args.question.legs,
+        min_quality: args.question.min_quality,
         cwd: here(),
     };
     if args.json {
@@ -39,7 +40,12 @@ pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit>
     let style = Style::stderr();
     eprint!("{}", lacking(found.fresh, &found.missing, style));
     if found.spans.is_empty() {
-        eprintln!("nothing found");
+        let why = if found.no_match {
+            NO_MATCH
+        } else {
+            "nothing found"
+        };
+        eprintln!("{why}");
         return Ok(Exit::NothingFound);
     }
     Ok(Exit::Done)

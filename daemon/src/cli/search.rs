@@ -14,6 +14,8 @@ use crate::service::wire::{Answer, Fresh, Group, Hit, MissingLeg, Neighbour, Sea
 
 /// Hits shown of one file; the rest is counted.
 const SHOWN_OF_A_FILE: usize = 3;
+/// Said instead of showing junk.
+pub(super) const NO_MATCH: &str = "no good match; the nearest are shown with --min-quality 0";
 /// Before snippets.
 const INDENT: usize = 2;
 
@@ -28,9 +30,10 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         before: args.question.before,
         after: args.question.after,
         lang: args.question.lang,
-        legs: args.question.legs,
-        cwd: here(),
         sort: args.sort,
+        legs: args.question.legs,
+        min_quality: args.question.min_quality,
+        cwd: here(),
         context: args.context,
     };
     if args.json {
@@ -191,7 +194,9 @@ fn painted(line: &[(char, bool)], style: Style) -> String {
 fn footer(answer: &Answer, offset: usize, style: Style) -> String {
     let mut parts = Vec::new();
     let hits = answer.hits.len();
-    if hits == 0 && offset == 0 {
+    if answer.no_match {
+        parts.push(NO_MATCH.to_owned());
+    } else if hits == 0 && offset == 0 {
         parts.push("nothing found".to_owned());
     } else {
         let hits = count(hits as u64, "hit");

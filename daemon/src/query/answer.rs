@@ -25,16 +25,22 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let started = Instant::now();
     let fresh = memory.fresh();
     let plan = Plan::new(memory, request).await?;
+    let sort = plan.query.sort.unwrap_or_default();
+    let end = plan.offset + plan.limit;
+    // One more than is shown tells whether there are more; by time, any may be the first.
+    let most = match sort {
+        Sort::Best => end + 1,
+        Sort::Newest | Sort::Oldest => usize::MAX,
+    };
     let Ranking {
         mut order,
         live,
         missing,
         full,
-    } = rank(memory, &plan).await?;
-    let sort = plan.query.sort.unwrap_or_default();
+        no_match,
+    } = rank(memory, &plan, most).await?;
     sort.apply(&mut order);
-    let end = plan.offset + plan.limit;
-    let deeper = sort == Sort::Best && full && end < MAX_REACH;
+    let deeper = sort == Sort::Best && full && order.len() == end && end < MAX_REACH;
     let more = order.len() > end || deeper;
     let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
     let page: Vec<Fused> = order
@@ -54,6 +60,7 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         hits,
         fresh,
         more,
+        no_match,
         missing_legs: missing,
         took_ms: (started.elapsed().as_secs_f64() * 1e5).round() / 1e2,
     })
@@ -95,6 +102,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         snippet: cut.marked,
         marks: cut.marks,
         score: (fused.score * 1e6).round() / 1e6,
+        quality: (fused.quality * 1e3).round() / 1e3,
         legs: Legs {
             words: fused.words,
             passage: fused.passage,

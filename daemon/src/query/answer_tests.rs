@@ -481,3 +481,45 @@ async fn a_picture_can_be_the_question() {
     let refused = answer(&memory, &request).await.unwrap_err();
     assert!(refused.to_string().contains("no joint model"), "{refused}");
 }
+
+#[tokio::test]
+async fn what_is_no_good_match_is_left_out_unless_asked_for() {
+    let memory = Double::of(&["the passport is in the drawer", "where is the other one"]);
+    let request = ask("where is my passport");
+    let good = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&good), ["/d/0000.txt"]);
+    assert!((good.hits[0].quality - 1.0).abs() < 1e-9);
+    assert!(!good.no_match && !good.more);
+    let request = ask("where is my umbrella");
+    let none = answer(&memory, &request).await.unwrap();
+    assert!(none.hits.is_empty() && none.no_match && !none.more);
+    let all = SearchRequest {
+        min_quality: Some(0.0),
+        ..request
+    };
+    assert_eq!(answer(&memory, &all).await.unwrap().hits.len(), 2);
+    let nothing = answer(&memory, &ask("xylophone")).await.unwrap();
+    assert!(nothing.hits.is_empty() && !nothing.no_match);
+    for out_of_bounds in [-0.1, 1.1, f64::NAN] {
+        let request = SearchRequest {
+            min_quality: Some(out_of_bounds),
+            ..ask("passport")
+        };
+        let refused = answer(&memory, &request).await.unwrap_err();
+        assert!(refused.to_string().contains("`min_quality`"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_resembles_stays_where_it_stands_out() {
+    let texts: Vec<String> = (0..40).map(|i| format!("number {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut memory = Double::of(&texts);
+    memory.model = Some(Ok(()));
+    let similar = (0..40).map(|i| (i, if i == 7 { 0.6 } else { 0.1 + i as f32 / 1e3 }));
+    let mut similar: Vec<(usize, f32)> = similar.collect();
+    similar.sort_by(|a, b| b.1.total_cmp(&a.1));
+    memory.similar = Arc::new(similar);
+    let found = answer(&memory, &ask("lucky charm")).await.unwrap();
+    assert_eq!(paths(&found), ["/d/0007.txt"]);
+}

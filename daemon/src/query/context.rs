@@ -23,8 +23,10 @@ use crate::service::wire::{Context, ContextRequest};
 const DEFAULT_TOKENS: usize = 4_000;
 /// Less holds no passage with its heading.
 const MIN_TOKENS: usize = 100;
-/// More than a search's best 200 segments or so make nobody wiser.
+/// More than a search's best segments make nobody wiser.
 const MAX_TOKENS: usize = 32_000;
+/// So many segments of 160 tokens fill the largest budget.
+const MOST_HITS: usize = 200;
 /// Segments beside a hit on each side.
 const BESIDE: usize = 1;
 /// Their claim, as a share of the hit's.
@@ -47,8 +49,9 @@ pub async fn context<M: Memory>(
         order,
         live,
         missing,
+        no_match,
         ..
-    } = rank(memory, &plan).await?;
+    } = rank(memory, &plan, MOST_HITS).await?;
     let mut room = budget;
     let fitting = order.iter().take_while(|fused| {
         let fits = tokens(&fused.row.text) <= room;
@@ -67,6 +70,7 @@ pub async fn context<M: Memory>(
         tokens: spans.iter().map(|span| span.tokens).sum(),
         budget,
         spans,
+        no_match,
         missing,
         fresh,
     })

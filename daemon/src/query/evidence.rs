@@ -67,6 +67,7 @@ pub fn markdown(span: &Span) -> String {
 /// Takes what fits, best first, and puts it together.
 pub(super) fn pack(mut candidates: Vec<Candidate>, budget: usize) -> Vec<Span> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let best = candidates.first().cloned();
     let mut taken = Taken::default();
     let mut used = 0;
     for candidate in candidates {
@@ -84,7 +85,28 @@ pub(super) fn pack(mut candidates: Vec<Candidate>, budget: usize) -> Vec<Span> {
             used = after;
         }
     }
+    if used == 0
+        && let Some(cut) = best.and_then(|best| beginning(&best, budget))
+    {
+        taken.put(cut);
+    }
     taken.into_spans()
+}
+
+/// As much of a segment as fits: better than nothing where none fits whole.
+fn beginning(candidate: &Candidate, budget: usize) -> Option<Candidate> {
+    let whole = candidate.row.text.trim();
+    let cut = |end: usize| Hit {
+        text: format!("{}…", &whole[..end]),
+        ..candidate.row.clone()
+    };
+    let ends: Vec<usize> = whole.char_indices().map(|(at, _)| at).skip(1).collect();
+    let fits = |end: &usize| tokens(&markdown(&span(&cut(*end), 0.0))) <= budget;
+    let end = ends.partition_point(fits).checked_sub(1)?;
+    Some(Candidate {
+        row: cut(ends[end]),
+        ..candidate.clone()
+    })
 }
 
 /// The segments taken so far, by file and ordinal.
@@ -174,23 +196,28 @@ fn spans_of(rows: &BTreeMap<u32, Candidate>) -> Vec<Span> {
                 span.t1_ms = row.t1_ms.or(span.t1_ms);
                 span.score = span.score.max(*score);
             }
-            _ => spans.push(Span {
-                n: WIDEST_NUMBER,
-                link: link(Path::new(&row.path), row.page, row.t0_ms),
-                path: row.path.clone(),
-                title: row.title.clone(),
-                kind: row.kind.clone(),
-                page: row.page,
-                t0_ms: row.t0_ms,
-                t1_ms: row.t1_ms,
-                text: row.text.trim().to_owned(),
-                tokens: 0,
-                score: *score,
-            }),
+            _ => spans.push(span(row, *score)),
         }
         last = Some(row);
     }
     spans
+}
+
+/// One segment as a span.
+fn span(row: &Hit, score: f64) -> Span {
+    Span {
+        n: WIDEST_NUMBER,
+        link: link(Path::new(&row.path), row.page, row.t0_ms),
+        path: row.path.clone(),
+        title: row.title.clone(),
+        kind: row.kind.clone(),
+        page: row.page,
+        t0_ms: row.t0_ms,
+        t1_ms: row.t1_ms,
+        text: row.text.trim().to_owned(),
+        tokens: 0,
+        score,
+    }
 }
 
 /// Adds what follows. Segments overlap only where a sentence was cut: there it goes on.

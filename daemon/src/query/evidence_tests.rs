@@ -125,6 +125,20 @@ fn what_stands_beside_a_hit_comes_only_with_it() {
     assert_eq!(texts(&spans), ["short\n\nafter what is short"]);
 }
 
+#[test]
+fn what_fits_no_budget_is_cut() {
+    let long = "训练成本每年下降多少，".repeat(40);
+    let spans = pack(vec![hit(segment(1, 0, &long), 0.9)], 100);
+    let text = spans[0].text.strip_suffix('…').unwrap();
+    assert!(
+        long.starts_with(text) && text.chars().count() > 40,
+        "{text}"
+    );
+    assert!((95..=100).contains(&spans[0].tokens));
+    assert!(pack(vec![hit(segment(1, 0, &long), 0.9)], 10).is_empty());
+    assert!(pack(Vec::new(), 100).is_empty());
+}
+
 proptest! {
     #[test]
     fn no_budget_is_exceeded(

@@ -42,6 +42,8 @@ const BEST_WORDS: usize = 5;
 const CONTRAST_FLOOR: f64 = 0.10;
 /// From the floor to full trust.
 const CONTRAST_SPAN: f64 = 0.30;
+/// Results whose median says where unrelated texts lie.
+const LEAST_MEDIAN: usize = 20;
 /// A list of a few close neighbours is not stretched: 0.79 beside 0.80 is no zero. In the same
 /// measure.
 const LEAST_SPREAD: f64 = 0.10;
@@ -60,6 +62,9 @@ const NAME_CEILING: f64 = 0.8;
 /// What texts are taken to cover of the question where the words leg found none to look into.
 const UNREAD_COVERAGE: f64 = 0.5;
 
+/// Shorter texts (a heading, "Yes.") stand in many files and are no copies of each other.
+const SAME_TEXT_MIN_BYTES: usize = 40;
+
 /// What the legs found, each best first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Found<'a> {
@@ -73,8 +78,8 @@ pub struct Found<'a> {
     pub names: &'a [Ranked],
 }
 
-impl Found<'_> {
-    fn all(&self) -> impl Iterator<Item = &Ranked> {
+impl<'a> Found<'a> {
+    fn all(self) -> impl Iterator<Item = &'a Ranked> {
         let texts = self.words.iter().chain(self.passage);
         texts.chain(self.joint).chain(self.names)
     }
@@ -107,6 +112,12 @@ pub struct Fused {
     pub names: Option<f32>,
     /// Paths of other files with the same segment.
     pub also_at: Vec<String>,
+    /// The share of the question's content words in its text, where that was looked into.
+    pub covered: Option<f64>,
+    /// How far it stands out by anything but words, 0 to 1: passage, looks or name.
+    pub stands_out: f64,
+    /// How much of the question it answers, 0 to 1; `quality` fills it in.
+    pub quality: f64,
 }
 
 impl Fused {
@@ -124,12 +135,36 @@ impl Fused {
 pub struct Question {
     /// Its folded content words.
     pub tokens: Vec<String>,
+    /// It is one word and nothing else, not even a common one.
+    pub one_word: bool,
     /// How much vectors count for its sort, 0 to 1.
     pub dense_weight: f64,
     /// It asks for pictures by name: "photo", 照片.
     pub for_pictures: bool,
     /// The similarities at which a picture begins to answer, and surely does.
     pub picture_scale: [f32; 2],
+}
+
+/// For each segment's id, the id under which all segments of its text go: the same passage in two
+/// files is one answer. What a file says twice are two, and short texts are nobody's copy.
+fn same(found: Found<'_>) -> HashMap<&str, &str> {
+    let mut times_in_file: HashMap<(&str, u64), usize> = HashMap::new();
+    let mut first: HashMap<(&str, usize), &str> = HashMap::new();
+    let mut same = HashMap::new();
+    for row in found.all().map(|ranked| &ranked.scored.row) {
+        let (id, text) = (row.id.as_str(), row.text.as_str());
+        if same.contains_key(id) {
+            continue;
+        }
+        if text.len() < SAME_TEXT_MIN_BYTES {
+            same.insert(id, id);
+            continue;
+        }
+        let times = times_in_file.entry((text, row.file)).or_default();
+        same.insert(id, first.entry((text, *times)).or_insert(id));
+        *times += 1;
+    }
+    same
 }
 
 /// Fuses in tiers: first the best `tier` of each leg, then the rest of the best `2 * tier`, and
@@ -139,7 +174,8 @@ pub fn fuse(question: &Question, found: Found<'_>, tier: usize) -> Vec<Fused> {
     let deepest = found.all().map(|r| r.rank).max();
     let mut size = tier.max(1);
     let mut order: Vec<Fused> = Vec::new();
-    let mut seen: HashSet<String> = HashSet::new();
+    let mut seen: HashSet<&str> = HashSet::new();
+    let same = same(found);
     loop {
         let ceiling = order.last().map_or(1.0, |last| last.score);
         let cut = |leg: &[Ranked]| -> Vec<Scored> {
@@ -148,8 +184,11 @@ pub fn fuse(question: &Question, found: Found<'_>, tier: usize) -> Vec<Fused> {
         };
         let legs = [found.words, found.passage, found.joint].map(cut);
         let names = cut(found.names);
-        for mut fused in fuse_tier(question, &legs, &names) {
-            if seen.insert(fused.row.id.clone()) {
+        for mut fused in fuse_tier(question, &legs, &names, &same) {
+            if same
+                .get(fused.row.id.as_str())
+                .is_none_or(|id| seen.insert(id))
+            {
                 fused.score = fused.score.min(ceiling);
                 order.push(fused);
             }
@@ -168,17 +207,23 @@ struct Candidate {
     scores: [Option<f32>; 3],
 }
 
-fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> Vec<Fused> {
+fn fuse_tier(
+    question: &Question,
+    legs: &[Vec<Scored>; 3],
+    names: &[Scored],
+    same: &HashMap<&str, &str>,
+) -> Vec<Fused> {
     let [words, passage, _] = legs;
-    let coverage = coverages(&question.tokens, words);
+    let covered = coverages(question, words);
     let passages = Normal::of(passage);
-    let trust = Trust::of(question, words, &coverage, &passages, passage);
+    let trust = Trust::of(question, words, &covered, &passages, passage);
     let best_words = words.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
 
+    let key = |id: &str| same.get(id).copied().unwrap_or_default();
     let mut candidates: HashMap<&str, Candidate> = HashMap::new();
     for (leg, found) in legs.iter().enumerate() {
         for scored in found {
-            let candidate = candidates.entry(&scored.row.id).or_default();
+            let candidate = candidates.entry(key(&scored.row.id)).or_default();
             if !candidate.rows.iter().any(|row| row.file == scored.row.file) {
                 candidate.rows.push(scored.row.clone());
             }
@@ -190,7 +235,7 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> 
     let called: HashMap<u64, f32> = names.iter().map(|s| (s.row.file, s.score)).collect();
     let known: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
     for scored in names.iter().filter(|s| !known.contains(&s.row.file)) {
-        let candidate = candidates.entry(&scored.row.id).or_default();
+        let candidate = candidates.entry(key(&scored.row.id)).or_default();
         candidate.rows.push(scored.row.clone());
     }
 
@@ -198,12 +243,14 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> 
     let texts_keep = 1.0 - best_name.powi(2) * (1.0 - trust.covered);
 
     let mut order: Vec<Fused> = candidates
-        .into_iter()
-        .filter_map(|(id, candidate)| {
+        .into_values()
+        .filter_map(|candidate| {
+            let inside = |row: &Hit| covered.get(row.id.as_str()).copied();
+            let share = candidate.rows.iter().filter_map(inside).reduce(f64::max);
             let [words, passage, joint] = candidate.scores;
             let w = words.map_or(0.0, |s| ratio(finite(s), best_words));
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
-            let exact = words.is_some() && coverage.get(id).is_some_and(|c| *c >= 1.0);
+            let exact = words.is_some() && share.is_some_and(|share| share >= 1.0);
             let text = if words.is_some() || passage.is_some() {
                 trust.combine(w, p, exact, words.is_some()) * texts_keep
             } else {
@@ -213,7 +260,17 @@ fn fuse_tier(question: &Question, legs: &[Vec<Scored>; 3], names: &[Scored]) -> 
             let score = joint.map_or(text, |s| 1.0 - (1.0 - text) * (1.0 - question.looks(s)));
             let by_name = candidate.called(&called);
             let named = by_name.map_or(0.0, |share| finite(share).powi(2) * NAME_CEILING);
-            candidate.into_fused(1.0 - (1.0 - score) * (1.0 - named), by_name, &called)
+            let score = 1.0 - (1.0 - score) * (1.0 - named);
+            let mut fused = candidate.into_fused(score, by_name, &called)?;
+            fused.covered = share;
+            fused.stands_out = [
+                passage.map_or(0.0, |s| passages.stands_out(finite(s))),
+                joint.map_or(0.0, |s| question.looks(s)),
+                by_name.map_or(0.0, finite),
+            ]
+            .into_iter()
+            .fold(0.0, f64::max);
+            Some(fused)
         })
         // A picture that answers nothing is no hit.
         .filter(|fused| fused.words.is_some() || fused.passage.is_some() || fused.score > 0.0)
@@ -242,7 +299,8 @@ impl Candidate {
         shares.copied().max_by(f32::total_cmp)
     }
 
-    /// Of several files with the same content, the one that is called what was asked.
+    /// Of several files with the same passage, the one that can be played, then the one that is
+    /// called what was asked.
     fn into_fused(
         mut self,
         score: f64,
@@ -250,9 +308,11 @@ impl Candidate {
         called: &HashMap<u64, f32>,
     ) -> Option<Fused> {
         let share = |row: &Hit| called.get(&row.file).copied().unwrap_or(0.0);
+        let plays = |row: &Hit| matches!(row.kind.as_str(), "audio" | "video");
         self.rows.sort_by(|a, b| {
             let by_name = share(b).total_cmp(&share(a));
-            by_name.then_with(|| a.path.cmp(&b.path))
+            let by_sound = plays(b).cmp(&plays(a));
+            by_sound.then(by_name).then_with(|| a.path.cmp(&b.path))
         });
         let mut rows = self.rows.into_iter();
         Some(Fused {
@@ -263,6 +323,9 @@ impl Candidate {
             joint: self.scores[2],
             names,
             also_at: rows.map(|row| row.path).collect(),
+            covered: None,
+            stands_out: 0.0,
+            quality: 0.0,
         })
     }
 }
@@ -363,6 +426,7 @@ impl Trust {
 
 /// The passage leg's scale: its worst result is 0, its best 1.
 struct Normal {
+    results: usize,
     best: f64,
     median: f64,
     /// From the median to identity.
@@ -382,6 +446,7 @@ impl Normal {
         );
         let room = (1.0 - median).max(f64::EPSILON);
         Normal {
+            results: scores.len(),
             best,
             median,
             room,
@@ -391,8 +456,22 @@ impl Normal {
 
     /// From 0, nothing stands out, to 1.
     fn contrast(&self) -> f64 {
-        let out = (self.best - self.median) / self.room;
+        self.contrast_of(self.best)
+    }
+
+    fn contrast_of(&self, score: f64) -> f64 {
+        let out = (score - self.median) / self.room;
         ((out - CONTRAST_FLOOR) / CONTRAST_SPAN).clamp(0.0, 1.0)
+    }
+
+    /// How far one result stands out. The median of a few results is not that of unrelated
+    /// texts: among them, each has its place between the worst and the best.
+    fn stands_out(&self, score: f64) -> f64 {
+        if self.results < LEAST_MEDIAN {
+            self.of_score(score)
+        } else {
+            self.contrast_of(score)
+        }
     }
 
     fn of_score(&self, score: f64) -> f64 {
@@ -401,21 +480,23 @@ impl Normal {
 }
 
 /// For the best word hits: the share of the question's content words that each contains.
-fn coverages<'a>(tokens: &[String], words: &'a [Scored]) -> HashMap<&'a str, f64> {
-    // One word: every hit of the leg contains it, or the leg would not have found it.
-    if let [_] = tokens {
+fn coverages<'a>(question: &Question, words: &'a [Scored]) -> HashMap<&'a str, f64> {
+    // Every hit of the leg contains it, or the leg would not have found it.
+    if question.one_word {
         return words.iter().map(|s| (s.row.id.as_str(), 1.0)).collect();
     }
-    let share = |row: &Hit| {
-        let title = row.title.as_deref().unwrap_or_default();
-        let text = Squeezed::new(&format!("{title}\n\n{}", row.text));
-        let found = tokens.iter().filter(|token| text.contains(token)).count();
-        ratio(found as f64, tokens.len() as f64)
-    };
     let looked_into = words.iter().take(LOOKED_INTO);
     looked_into
-        .map(|s| (s.row.id.as_str(), share(&s.row)))
+        .map(|s| (s.row.id.as_str(), coverage(&question.tokens, &s.row)))
         .collect()
+}
+
+/// The share of the question's content words that a segment and its file's title contain.
+pub(super) fn coverage(tokens: &[String], row: &Hit) -> f64 {
+    let title = row.title.as_deref().unwrap_or_default();
+    let text = Squeezed::new(&format!("{title}\n\n{}", row.text));
+    let found = tokens.iter().filter(|token| text.contains(token)).count();
+    ratio(found as f64, tokens.len() as f64)
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {

@@ -18,6 +18,7 @@ fn leg(results: &[(usize, &str, f32)]) -> Vec<Ranked> {
 fn question(text: &str, dense_weight: f64) -> Question {
     Question {
         tokens: crate::query::route::content_tokens(text),
+        one_word: hippo_index::fold::query_tokens(text).len() == 1,
         dense_weight,
         for_pictures: false,
         picture_scale: [0.2, 0.3],
@@ -277,4 +278,34 @@ fn a_name_finds_its_file_and_lifts_what_is_in_it() {
     };
     let order = super::fuse(&question("budget 2026", 0.5), found, TIER);
     assert_eq!(order[0].row.file, 1);
+}
+
+#[test]
+fn the_same_passage_in_two_files_is_shown_once_and_where_it_can_be_played() {
+    let said = "The otter crosses the river at night, and nobody has seen it do so.";
+    let mut words = leg(&[
+        (1, said, 4.0),
+        (2, said, 3.9),
+        (3, "an otter", 2.0),
+        (4, "an otter", 2.0),
+    ]);
+    words[1].scored.row.kind = "audio".to_owned();
+    let order = fuse(&question("otter river", 0.5), &words, &[], TIER);
+    assert_eq!(ids(&order), [2, 3, 4], "short texts are nobody's copy");
+    assert_eq!(order[0].also_at, [words[0].scored.row.path.clone()]);
+    assert_eq!(order[0].words, Some(4.0));
+
+    // What one file says twice are two places; a copy of the file has them at the same places.
+    let mut twice = leg(&[
+        (1, said, 4.0),
+        (2, said, 3.0),
+        (3, said, 4.0),
+        (4, said, 3.0),
+    ]);
+    for (at, file) in [(1, 1), (3, 3)] {
+        twice[at].scored.row.file = file;
+    }
+    let order = fuse(&question("otter river", 0.5), &twice, &[], TIER);
+    assert_eq!(order.len(), 2);
+    assert!(order.iter().all(|fused| fused.also_at.len() == 1));
 }

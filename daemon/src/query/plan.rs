@@ -9,6 +9,7 @@ use super::legs::LEGS;
 use super::memory::Memory;
 use super::neighbours::MAX_CONTEXT;
 use super::parse::Query;
+use super::quality::DEFAULT_FLOOR;
 use super::query_error::SearchError;
 use super::sort::{SORTED_DEPTH, Sort};
 use super::within::Places;
@@ -31,6 +32,8 @@ pub(super) struct Plan {
     pub(super) depth: usize,
     /// The first tier.
     pub(super) tier: usize,
+    /// The quality below which a hit is left out.
+    pub(super) floor: f64,
     /// Neighbours wanted on each side of a hit.
     pub(super) context: usize,
     pub(super) deadline: Duration,
@@ -72,6 +75,7 @@ impl Plan {
             limit,
             offset,
             tier,
+            floor: floor(request)?,
             context: request.context,
             deadline: Duration::from_millis(settings.search.deadline_ms),
             words: wants("words") && !alone,
@@ -157,6 +161,21 @@ fn page(request: &SearchRequest, default_limit: usize) -> Result<(usize, usize),
     Ok((limit, request.offset))
 }
 
+fn floor(request: &SearchRequest) -> Result<f64, SearchError> {
+    // How alike pictures are is for the eye to tell.
+    let usual = if request.like.is_some() {
+        0.0
+    } else {
+        DEFAULT_FLOOR
+    };
+    let floor = request.min_quality.unwrap_or(usual);
+    if (0.0..=1.0).contains(&floor) {
+        return Ok(floor);
+    }
+    let what = format!("`min_quality` is {floor}; it can be 0 (all that was found) to 1");
+    Err(SearchError::Page(what))
+}
+
 /// Whole tiers, so that the pages of one tier come from the same search.
 fn depth(tier: usize, reach: usize) -> usize {
     let mut depth = tier;
@@ -197,3 +216,7 @@ async fn filter<M: Memory>(
         },
     })
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -111,7 +111,7 @@ pub enum SearchError {
     /// The question cannot be understood.
     #[error(transparent)]
     Query(#[from] QueryError),
-    /// `limit` and `offset` out of bounds.
+    /// `limit`, `offset`, `context` or `min_quality` out of bounds.
     #[error("{0}")]
     Page(String),
     /// `tokens` out of bounds.

@@ -1,17 +1,19 @@
 //! From a plan to one order of segments: the legs, what of them is current, fusion.
 //!
 //! Promises: a segment is in the order only if it is of its file's latest revision, under the
-//! path that the file has now; what is deeper in the legs never moves what is above it.
+//! path that the file has now; what is deeper in the legs never moves what is above it;
+//! what is no good match is not in it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use hippo_index::{Filter, Scored};
+use hippo_index::{Filter, Scored, fold};
 
 use super::fuse::{Found, Fused, Question, Ranked, fuse};
 use super::legs::{self, LEGS, LegsFound};
 use super::memory::{Live, Memory};
 use super::plan::Plan;
+use super::quality::Quality;
 use super::query_error::SearchError;
 use super::route;
 use crate::service::wire::MissingLeg;
@@ -19,6 +21,8 @@ use crate::service::wire::MissingLeg;
 /// What was found, best first.
 pub(super) struct Ranking {
     pub(super) order: Vec<Fused>,
+    /// Whether something was found and nothing of it was good enough.
+    pub(super) no_match: bool,
     /// What the catalog knows of the files in it.
     pub(super) live: HashMap<u64, Live>,
     /// Legs that took no part though they were asked.
@@ -27,8 +31,12 @@ pub(super) struct Ranking {
     pub(super) full: bool,
 }
 
-/// Searches the legs and brings them together.
-pub(super) async fn rank<M: Memory>(memory: &M, plan: &Plan) -> Result<Ranking, SearchError> {
+/// Searches the legs and brings them together: the best `most` of what is good enough.
+pub(super) async fn rank<M: Memory>(
+    memory: &M,
+    plan: &Plan,
+    most: usize,
+) -> Result<Ranking, SearchError> {
     let LegsFound {
         found,
         missing,
@@ -36,8 +44,10 @@ pub(super) async fn rank<M: Memory>(memory: &M, plan: &Plan) -> Result<Ranking, 
     } = legs::search(memory, plan).await?;
     let full = found.iter().any(|leg| leg.len() >= plan.depth);
     let live = live(memory, &found).await?;
+    let text = plan.query.text();
     let question = Question {
-        tokens: route::content_tokens(&plan.query.text()),
+        tokens: route::content_tokens(&text),
+        one_word: fold::query_tokens(&text).len() == 1,
         dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
         for_pictures: plan.like.is_some() || route::for_pictures(&plan.query),
         picture_scale,
@@ -56,8 +66,12 @@ pub(super) async fn rank<M: Memory>(memory: &M, plan: &Plan) -> Result<Ranking, 
         joint: &joint,
         names: &names,
     };
+    let all = fuse(&question, found, plan.tier);
+    let any = !all.is_empty();
+    let order = Quality::of(&all, &question.tokens, plan.floor).keep(all, most);
     Ok(Ranking {
-        order: fuse(&question, found, plan.tier),
+        no_match: any && order.is_empty(),
+        order,
         live,
         missing,
         full,

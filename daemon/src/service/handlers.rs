@@ -104,6 +104,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         lang: params.list("lang")?,
         sort: params.one("sort")?,
         legs: params.list("legs")?,
+        min_quality: params.share("min_quality")?,
         cwd: params.one("cwd")?,
         context: params.number("context")?.unwrap_or_default(),
     })

@@ -104,6 +104,7 @@ fn hit() -> wire::Hit {
         snippet: "<mark>x</mark>".to_owned(),
         marks: vec![[0, 1]],
         score: 0.5,
+        quality: 0.5,
         legs: wire::Legs {
             words: Some(1.0),
             passage: Some(0.5),
@@ -135,6 +136,7 @@ fn context() -> wire::Context {
             tokens: 20,
             score: 0.5,
         }],
+        no_match: false,
         missing: vec![wire::MissingLeg {
             leg: "passage".to_owned(),
             reason: "late".to_owned(),
@@ -169,6 +171,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         }],
         fresh: wire::Fresh::default(),
         more: false,
+        no_match: false,
         missing_legs: vec![wire::MissingLeg {
             leg: "passage".to_owned(),
             reason: "late".to_owned(),
@@ -202,11 +205,12 @@ fn samples() -> Vec<(&'static str, Value)> {
         before: text(),
         after: text(),
         lang: vec!["zh".to_owned()],
+        sort: text(),
         legs: vec!["words".to_owned()],
         like: text(),
+        min_quality: Some(0.5),
         cwd: text(),
         context: 1,
-        sort: text(),
     };
     let context_request = wire::ContextRequest {
         q: "x".to_owned(),
@@ -218,6 +222,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         lang: vec!["zh".to_owned()],
         legs: vec!["words".to_owned()],
         like: text(),
+        min_quality: Some(0.5),
         cwd: text(),
     };
     let fault = super::Fault::bad("x", "y").hint("z").problem();

@@ -75,6 +75,15 @@ impl Params {
         value.parse().map(Some).map_err(bad)
     }
 
+    /// The one value of a name, as a number with or without a point.
+    pub fn share(&self, name: &str) -> Result<Option<f64>, Fault> {
+        let Some(value) = self.one(name)? else {
+            return Ok(None);
+        };
+        let bad = |_| Fault::bad("bad_parameter", format!("`{name}={value}` is no number"));
+        value.parse().map(Some).map_err(bad)
+    }
+
     /// The one value of a name, as an absolute path; any bytes that a path can have.
     pub fn path(&self, name: &str) -> Result<Option<PathBuf>, Fault> {
         let value = self.single(name)?;
@@ -202,6 +211,8 @@ mod tests {
         assert_eq!(params.one("q").unwrap().unwrap(), "a b&中");
         assert_eq!(params.list("kind").unwrap(), ["pdf", "text", "image"]);
         assert_eq!(params.number("limit").unwrap(), Some(3));
+        assert_eq!(params.share("limit").unwrap(), Some(3.0));
+        assert!(params.share("q").is_err());
         assert_eq!(params.one("kind").unwrap_err().code, "bad_parameter");
         let fault = Params::parse(Some("limt=3"), &["q", "limit"]).unwrap_err();
         assert_eq!(fault.code, "unknown_parameter");

@@ -82,7 +82,19 @@ const MODEL: Deadline = Deadline::After(Duration::from_mins(1));
 
 /// The parameters of a search.
 const SEARCH_PARAMS: &[&str] = &[
-    "q", "like", "limit", "offset", "kind", "in", "before", "after", "lang", "sort", "legs", "cwd",
+    "q",
+    "like",
+    "limit",
+    "offset",
+    "kind",
+    "in",
+    "before",
+    "after",
+    "lang",
+    "sort",
+    "legs",
+    "min_quality",
+    "cwd",
     "context",
 ];
 

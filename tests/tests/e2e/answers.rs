@@ -381,3 +381,34 @@ fn hits_come_by_time_and_days_are_written_in_words() {
     let says = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(says.contains("last month"), "{says}");
 }
+
+#[test]
+fn no_good_match_is_said_instead_of_showing_junk() {
+    let home = TempHome::new();
+    home.write("drawer.md", "The passport is in the drawer of the desk.");
+    home.write(
+        "other.md",
+        "Where is my other shoe, and what is it doing there?",
+    );
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let ask = |question: &str| daemon.client().search(question, 20);
+    assert_eq!(paths_of(&ask("where is my passport")), ["drawer.md"]);
+    let none = ask("where is my umbrella");
+    assert_eq!((hits(&none).len(), &none["no_match"]), (0, &true.into()));
+    let shown = home.hippo(&["search", "where is my umbrella"]);
+    assert_eq!(shown.status.code(), Some(3));
+    let says = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(says.contains("no good match"), "{says}");
+    let all = [
+        "search",
+        "where is my umbrella",
+        "--min-quality",
+        "0",
+        "--json",
+    ];
+    assert!(!hits(&home.hippo_json(&all)).is_empty());
+    let context = home.hippo(&["context", "where is my umbrella"]);
+    assert_eq!(context.status.code(), Some(3));
+    assert!(context.stdout.is_empty());
+}

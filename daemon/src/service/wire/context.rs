@@ -27,6 +27,8 @@ pub struct ContextRequest {
     pub lang: Vec<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
+    /// The quality below which hits are left out, 0 to 1; 0.3 when absent, 0 leaves out nothing.
+    pub min_quality: Option<f64>,
     /// The asker's working directory, from which relative folders are read.
     pub cwd: Option<String>,
 }
@@ -43,6 +45,7 @@ impl ContextRequest {
             after: self.after.clone(),
             lang: self.lang.clone(),
             legs: self.legs.clone(),
+            min_quality: self.min_quality,
             cwd: self.cwd.clone(),
             ..SearchRequest::default()
         }
@@ -61,6 +64,8 @@ pub struct Context {
     pub budget: usize,
     /// What was found.
     pub spans: Vec<Span>,
+    /// Whether something was found, but no good match: `min_quality` 0 takes the nearest.
+    pub no_match: bool,
     /// Legs that took no part though they were asked for, and why.
     pub missing: Vec<MissingLeg>,
     /// How fresh the evidence is.

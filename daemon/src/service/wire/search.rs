@@ -31,6 +31,8 @@ pub struct SearchRequest {
     pub sort: Option<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
+    /// The quality below which hits are left out, 0 to 1; 0.3 when absent, 0 leaves out nothing.
+    pub min_quality: Option<f64>,
     /// The asker's working directory, from which relative folders are read.
     pub cwd: Option<String>,
     /// Segments wanted before and after each hit, at most 10.
@@ -52,6 +54,8 @@ pub struct Answer {
     pub fresh: Fresh,
     /// Whether more hits follow after these.
     pub more: bool,
+    /// Whether something was found, but no good match: `min_quality` 0 shows the nearest.
+    pub no_match: bool,
     /// Legs that took no part though they were asked for, and why.
     pub missing_legs: Vec<MissingLeg>,
 }
@@ -89,6 +93,8 @@ pub struct Hit {
     pub marks: Vec<[usize; 2]>,
     /// From 0 to 1; comparable within one answer only.
     pub score: f64,
+    /// How much of the question it answers against the best hit, 0 to 1; see `min_quality`.
+    pub quality: f64,
     /// What each leg gave before fusion; null where the leg did not find the segment.
     pub legs: Legs,
     /// When the file was last changed.

@@ -22,8 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 
 import pictures
-from augment import SIZE
-from model import DIM, MAX_TOKENS, PictureTower, TextTower
+from model import DIM, MAX_TOKENS, SIZE, PictureTower, TextTower
 from train import clean
 from words import Lexicon, Sampler
 
@@ -83,8 +82,8 @@ def fold(module):
 
 def towers(run):
     """(picture, text, tokenizer) of a run, in evaluation mode."""
-    held = torch.load(run / "state.pt", weights_only=True)
-    seen, read = held["best_picture"], held["best_text"]
+    seen, read = (
+        torch.load(run / f"{kind}.pt", weights_only=True)["average"] for kind in ("picture", "text"))
     picture = PictureTower(width=len(seen["body.0.0.0.weight"]))
     text = TextTower(vocabulary=len(read["tokens.weight"]))
     picture.load_state_dict(seen)

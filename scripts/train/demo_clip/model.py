@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 DIM = 192
 # Pictures are squashed to this.
-SIZE = 48
+SIZE = 40
 # Texts are cut here; names and short sentences take 5 to 15 tokens.
 MAX_TOKENS = 32
 PAD = 0
@@ -52,7 +52,7 @@ class PictureTower(nn.Module):
 
     def forward(self, pixels):
         x = self.body(pixels)
-        if x.shape[2] == 3:  # of 48 x 48; the 32 x 32 that training begins with leave 2 x 2
+        if x.shape[2] == 3:  # of 40 x 40; the 32 x 32 that training begins with leave 2 x 2
             x = F.avg_pool2d(x, 2, 1)
         return self.centre(self.head(x.flatten(1)))
 

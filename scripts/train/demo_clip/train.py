@@ -8,7 +8,7 @@ they are, a text must find the drawings that it fits among one of each concept, 
 text about something else none more than another.
 
 All chance at a step comes from the seed and the step's number, and the state is kept every
-hundred steps: a training that was cut goes on where it was when it is started again. The
+fifty steps: a training that was cut goes on where it was when it is started again. The
 rate is constant up to the last `--cool` steps, so that a training may also be made longer
 until these have begun.
 """
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from tokenizers import Tokenizer
 
 import pictures
 import spelling
@@ -32,7 +33,7 @@ from augment import augment
 from model import DIM, SIZE, PictureTower, TextTower
 from words import Lexicon, Sampler
 
-# Pictures are this large until the rate falls: it teaches most at less than half the cost.
+# Pictures are this large until the rate falls: it teaches most at less cost.
 EARLY_SIZE = 32
 # From how strong augmentation to how strong, and over how many steps.
 GROWTH = (0.3, 0.9, 1500)
@@ -134,7 +135,7 @@ class Stage:
             self.optimiser.step()
             self.blend(min(0.99, self.step / (self.step + 20)))
             spent.append(loss.item())
-            if self.step % 100 == 0 or self.step == self.steps:
+            if self.step % 50 == 0 or self.step == self.steps:
                 self.save()
                 print(f"{self.step} cpu {time.process_time():.0f}s loss {np.mean(spent):.3f}",
                       flush=True)
@@ -181,14 +182,12 @@ def learn_pictures(args, lexicon, drawings):
 @torch.no_grad()
 @torch.autocast("cpu", torch.bfloat16)
 def vectors(tower, drawings, seed):
-    """[2, drawings, DIM]: the vectors of every drawing, hardly augmented and a little more."""
+    """[drawings, DIM]: the vector of every drawing, a little augmented."""
     torch.manual_seed(seed)
     flip = torch.zeros(len(drawings.rgba), dtype=torch.bool)
-    return torch.stack([
-        torch.cat([
-            F.normalize(forward(tower, augment(rgba, flip[: len(rgba)], SIZE, strength)), dim=1)
-            for rgba in drawings.rgba.split(128)])
-        for strength in (0.1, 0.5)])
+    return torch.cat([
+        F.normalize(forward(tower, augment(rgba, flip[: len(rgba)], SIZE, 0.3)), dim=1)
+        for rgba in drawings.rgba.split(128)])
 
 
 def learn_texts(args, lexicon, drawings, tokenizer, bank):
@@ -203,7 +202,7 @@ def learn_texts(args, lexicon, drawings, tokenizer, bank):
 
     def texts(chance):
         sampler.random = chance
-        size = args.batch
+        size = args.text_batch
         for _ in range(size // 10):
             yield sampler.pair(*chance.choices(known, k=2))
         for _ in range(size):
@@ -217,8 +216,7 @@ def learn_texts(args, lexicon, drawings, tokenizer, bank):
         meant = torch.zeros(len(asked), len(lexicon.codes))
         for row, (_, fits) in enumerate(asked):
             meant[row, list(fits)] = torch.tensor(list(fits.values()))
-        places = [drawings.one(c, chance) for c in known]
-        gallery = bank[torch.randint(len(bank), (len(places),)), places]
+        gallery = bank[[drawings.one(c, chance) for c in known]]
         read = F.normalize(tower(ids), dim=1)
         logits = scale[0].clamp(max=math.log(40.0)).exp() * read @ gallery.T
         return F.cross_entropy(logits, spread(meant[:, known], 0.02))
@@ -263,10 +261,11 @@ def arguments():
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("--work", type=Path, default=Path("target/demo-clip"))
     args.add_argument("--out", type=Path, default=Path("target/demo-clip/run"))
-    args.add_argument("--steps", type=int, default=3000)
-    args.add_argument("--cool", type=int, default=600)
+    args.add_argument("--steps", type=int, default=1450)
+    args.add_argument("--cool", type=int, default=300)
     args.add_argument("--rate", type=float, default=2e-3)
-    args.add_argument("--text-steps", type=int, default=1500)
+    args.add_argument("--text-steps", type=int, default=900)
+    args.add_argument("--text-batch", type=int, default=160)
     args.add_argument("--text-rate", type=float, default=3e-3)
     args.add_argument("--batch", type=int, default=256)
     args.add_argument("--width", type=int, default=32)
@@ -283,8 +282,10 @@ def main():
     styles = [s for s in pictures.TRAINING if s != args.hold_out]
     lexicon = Lexicon(args.work, [c for s in styles for c in pictures.load(args.work, s)[0]])
     drawings = Drawings(args.work, styles, lexicon)
-    tokenizer = spelling.train(lexicon.phrases())
-    tokenizer.save(str(args.out / "tokenizer.json"))
+    spelt = args.out / "tokenizer.json"
+    if not spelt.exists():  # two trainings of it differ in some rare pieces
+        spelling.train(lexicon.phrases()).save(str(spelt))
+    tokenizer = spelling.prepare(Tokenizer.from_file(str(spelt)))
     print(f"{len(lexicon.codes)} concepts, {len(drawings.rgba)} drawings, "
           f"{len(lexicon.weights)} phrases, {tokenizer.get_vocab_size()} tokens", flush=True)
     picture = learn_pictures(args, lexicon, drawings)

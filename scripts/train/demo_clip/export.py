@@ -22,14 +22,15 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 
 import pictures
-from augment import SIZE
-from model import DIM, MAX_TOKENS, PictureTower, TextTower
+from model import DIM, MAX_TOKENS, SIZE, PictureTower, TextTower
 from train import clean
 from words import Lexicon, Sampler
 
 OPSET = 17
 # Smaller tensors (biases, norms) stay float32: they weigh nothing and hurt most.
 SMALL = 2048
+# Set by hand after looking at the cosines that evaluate.py prints.
+ANSWERS = [0.25, 0.4]
 
 MANIFEST = """\
 # demo-clip: a small dual encoder of our own, so that pictures are found by what they show
@@ -59,6 +60,8 @@ fit = "squash"
 filter = "bilinear"
 mean = [0.5, 0.5, 0.5]
 std = [0.5, 0.5, 0.5]
+# Unrelated pictures lie below the first cosine, right ones mostly above the second.
+answers = {answers}
 
 [picture.graph]
 file = "picture.onnx"
@@ -70,6 +73,8 @@ output = "vectors"
 def fold(module):
     """Fold each batch normalisation into the layer before it."""
     if isinstance(module, PictureTower):
+        module.centre.weight = nn.Parameter(torch.ones(DIM))
+        module.centre.bias = nn.Parameter(torch.zeros(DIM))
         module.head = nn.utils.fuse_linear_bn_eval(module.head, module.centre)
         module.centre = nn.Identity()
     for name, child in module.named_children():
@@ -83,8 +88,8 @@ def fold(module):
 
 def towers(run):
     """(picture, text, tokenizer) of a run, in evaluation mode."""
-    held = torch.load(run / "state.pt", weights_only=True)
-    seen, read = held["best_picture"], held["best_text"]
+    seen, read = (
+        torch.load(run / f"{kind}.pt", weights_only=True)["average"] for kind in ("picture", "text"))
     picture = PictureTower(width=len(seen["body.0.0.0.weight"]))
     text = TextTower(vocabulary=len(read["tokens.weight"]))
     picture.load_state_dict(seen)
@@ -177,7 +182,7 @@ def main():
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.save(str(args.out / "tokenizer.json"))
-    manifest = MANIFEST.format(dim=DIM, tokens=MAX_TOKENS, size=SIZE)
+    manifest = MANIFEST.format(dim=DIM, tokens=MAX_TOKENS, size=SIZE, answers=ANSWERS)
     for name in ("text.onnx", "picture.onnx", "tokenizer.json"):
         data = (args.out / name).read_bytes()
         manifest += (f'\n[[files]]\nname = "{name}"\nbytes = {len(data)}\n'

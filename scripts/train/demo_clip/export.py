@@ -60,7 +60,7 @@ fit = "squash"
 filter = "bilinear"
 mean = [0.5, 0.5, 0.5]
 std = [0.5, 0.5, 0.5]
-# Unrelated pictures lie below the first cosine, right ones mostly above the second.
+# Few unrelated pictures reach the first cosine; about half of the right ones the second.
 answers = {answers}
 
 [picture.graph]

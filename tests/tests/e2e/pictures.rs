@@ -142,3 +142,42 @@ fn a_picture_finds_what_looks_like_it() {
         "{said}"
     );
 }
+
+#[test]
+fn the_demo_model_finds_the_sample_pictures_by_what_they_show_in_both_languages() {
+    let test = "the sample pictures";
+    if !has_runtime(test) {
+        return;
+    }
+    let home = TempHome::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let model = root.join("models/demo-clip");
+    let manifest = fs::read_to_string(model.join("manifest.toml")).unwrap();
+    crate::models::install(&home, "demo-clip", &model, &manifest);
+    for picture in corpus::files_below(&root.join("samples/pictures")) {
+        let name = picture.file_name().unwrap().to_str().unwrap();
+        home.write(name, fs::read(&picture).unwrap());
+    }
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    daemon.until("every row has its vector", |client| {
+        let model = client.status()["models"]["joint"].clone();
+        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
+    });
+    // Their names say nothing, and no text stands beside them.
+    for (english, chinese, picture) in [
+        ("a cat", "猫", "IMG_2041.png"),
+        ("a bicycle", "自行车", "IMG_2048.jpg"),
+        ("birthday cake", "生日蛋糕", "IMG_2055.png"),
+        ("an umbrella", "雨伞", "IMG_2062.jpg"),
+        ("a rocket", "火箭", "IMG_2069.png"),
+        ("a guitar", "吉他", "IMG_2104.jpg"),
+    ] {
+        for words in [english, chinese] {
+            let asked = json!({"q": words, "kind": ["image"], "limit": 1});
+            let answer = daemon.client().post("/v1/search", &asked);
+            let first = hits(&answer)[0]["path"].clone();
+            assert_eq!(first, json!(home.file(picture)), "{words}");
+        }
+    }
+}

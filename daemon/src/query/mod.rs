@@ -1,8 +1,8 @@
 //! From a question to an answer: parse, search the legs, fuse, cut snippets.
 //!
-//! `parse`, `when`, `route`, `fuse`, `quality`, `sort`, `snippet` and `evidence` are pure; `within`
-//! looks at the disk; `plan`, `like`, `legs`, `ranking`, `answer` and `context` ask the rest of the
-//! daemon, and only through `Memory`.
+//! `parse`, `when`, `route`, `fuse`, `trust`, `quality`, `sort`, `snippet` and `evidence` are pure;
+//! `within` looks at the disk; `plan`, `like`, `legs`, `ranking`, `answer` and `context` ask the
+//! rest of the daemon, and only through `Memory`.
 //! Promise: a leg that is absent, slow or broken is named in the answer and takes nothing from
 //! the others.
 
@@ -27,6 +27,7 @@ pub mod snippet;
 pub mod sort;
 pub mod text;
 pub mod tokens;
+mod trust;
 pub mod when;
 pub mod within;
 

@@ -10,7 +10,8 @@
 //! The numbers were chosen on the tuning half of `make eval`: there, the floor drops every sixth
 //! hit of the first page and no answer.
 
-use super::fuse::{Fused, coverage};
+use super::fuse::Fused;
+use super::trust::coverage;
 
 /// The floor when a request does not name one. A text with one of three words stays, one with a
 /// quarter of what the best has goes.

@@ -14,7 +14,7 @@ use hippo_extractors::infer::speech::{self, Utterance};
 use hippo_extractors::{Segment, Source, Wants, refuse_unread};
 
 use super::EngineError;
-use super::job::open_for_reading;
+use super::bytes::open_for_reading;
 use super::shared::{Shared, blocking};
 use crate::align::align;
 use crate::worker::{Extraction, Outcome};

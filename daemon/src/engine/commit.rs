@@ -18,9 +18,10 @@ use std::time::Duration;
 use hippo_index::{Row, Space};
 use tokio::sync::{mpsc, oneshot};
 
+use super::bytes::fact;
 use super::complete::{Completed, Completions};
 use super::driver::Event;
-use super::job::{Finished, OutcomeOf, Reading, fact};
+use super::job::{Finished, OutcomeOf, Reading};
 use super::shared::{Shared, blocking, lock};
 use super::{EngineError, generations, sweep};
 use crate::journal::{Ack, Claim, Verdict, now_ms};

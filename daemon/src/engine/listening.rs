@@ -26,11 +26,11 @@ use hippo_extractors::infer::speech::Whisper;
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
+use super::bytes::{hash, open_for_reading};
 use super::driver::Event;
 use super::ear::Ear;
 use super::embedder::REOPEN_AFTER;
 use super::hear::{self, Ending, Hearing};
-use super::job::{hash, open_for_reading};
 use super::shared::{Next, Shared, after, blocking, lock};
 use crate::journal::{MAX_INTERRUPTIONS, Unheard};
 use crate::worker::Outcome;

@@ -12,8 +12,8 @@ use hippo_config::{PictureSpec, PictureTower};
 use hippo_extractors::{Picture, Wants};
 use hippo_index::{Embedding, Row, SpaceRole};
 
+use super::bytes::{hash, open_for_reading};
 use super::generations;
-use super::job::{hash, open_for_reading};
 use super::models::{InUse, is_picture};
 use super::shared::{Shared, blocking};
 use crate::worker::{Outcome, Shown};

@@ -11,6 +11,7 @@
 //! - Every channel is bounded; a full one holds back who fills it, never an answer.
 
 mod beside;
+mod bytes;
 mod chosen;
 mod commit;
 mod complete;

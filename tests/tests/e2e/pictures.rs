@@ -49,6 +49,15 @@ fn album() -> (TempHome, usize) {
     (home, pictures.len())
 }
 
+/// Waits until every row has been through the joint model.
+fn wait_for_vectors(daemon: &Daemon) {
+    daemon.wait();
+    daemon.until("every row has its vector", |client| {
+        let model = client.status()["models"]["joint"].clone();
+        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
+    });
+}
+
 /// Pictures that the joint leg alone finds.
 fn seen(daemon: &Daemon) -> usize {
     let asked = json!({"q": "a dog", "legs": ["joint"], "limit": 100});
@@ -78,11 +87,7 @@ fn a_joint_model_sees_every_picture_and_another_sees_them_again() {
     install(&home, "siglip");
     home.set_text("models.joint", "clip");
     let daemon = Daemon::start(&home);
-    daemon.wait();
-    daemon.until("every row has its vector", |client| {
-        let model = client.status()["models"]["joint"].clone();
-        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
-    });
+    wait_for_vectors(&daemon);
     assert_eq!(seen(&daemon), pictures);
     // A picture of known content at another place: one answer that names both.
     let again = home.write("again/alpha.png", fs::read(home.file("alpha.png")).unwrap());
@@ -109,11 +114,7 @@ fn a_picture_finds_what_looks_like_it() {
     install(&home, "clip");
     home.set_text("models.joint", "clip");
     let daemon = Daemon::start(&home);
-    daemon.wait();
-    daemon.until("every row has its vector", |client| {
-        let model = client.status()["models"]["joint"].clone();
-        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
-    });
+    wait_for_vectors(&daemon);
     // A copy that lies where hippo does not look: what it was copied from is most like it.
     let copy = home.root().join("copy.png");
     fs::copy(home.file("alpha.png"), &copy).unwrap();
@@ -159,11 +160,7 @@ fn the_demo_model_finds_the_sample_pictures_by_what_they_show_in_both_languages(
         home.write(name, fs::read(&picture).unwrap());
     }
     let daemon = Daemon::start(&home);
-    daemon.wait();
-    daemon.until("every row has its vector", |client| {
-        let model = client.status()["models"]["joint"].clone();
-        model["total"].as_u64() > Some(0) && model["covered"] == model["total"]
-    });
+    wait_for_vectors(&daemon);
     // Their names say nothing, and no text stands beside them.
     for (english, chinese, picture) in [
         ("a cat", "猫", "IMG_2041.png"),

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hippo_extractors::Source;
+
 use super::EngineError;
 use super::hear::from_lines;
 use super::shared::{Shared, blocking};
@@ -38,11 +40,20 @@ pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>
         0 => Vec::new(),
         revision => shared.store.rows_of(record.id, revision).await?,
     };
+    let published = rows
+        .iter()
+        .any(|row| row.source == Source::Transcript.as_str());
     let mut timed: Vec<_> = rows
         .into_iter()
         .filter_map(|row| Some((row.ordinal, row.t0_ms?, row.t1_ms?, row.text)))
         .collect();
     timed.sort_unstable();
+    if timed.is_empty() && published {
+        return Err(EngineError::Refused(format!(
+            "the transcript beside {shown} has no times: read it as it is, or have them added by a \
+             speech model (`hippo models pull`), which hears when its words are said"
+        )));
+    }
     if timed.is_empty() {
         return Err(EngineError::Refused(format!(
             "there is no transcript of {shown}: it was not heard, and it is no transcript itself \

@@ -332,6 +332,9 @@ fn a_transcript_without_times_gets_them_from_what_is_heard() {
     daemon.wait();
     let hit = by_transcript(&daemon, "lawyer in Japan").unwrap();
     assert_eq!((&hit["path"], &hit["t0_ms"]), (&json!(talk), &Value::Null));
+    let refused = home.hippo(&[Path::new("transcript"), talk.as_path()]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("has no times"), "{said}");
 
     give_ears(&home);
     let look = daemon.client().request("POST", "/v1/models/look", None);

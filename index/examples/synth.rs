@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hippo_index::{
-    Embedding, Filter, Options, Row, Space, SpaceRole, Step, Store, WordsQuery, segment_id,
+    Embedding, Facts, Filter, Options, Row, Space, SpaceRole, Step, Store, WordsQuery, segment_id,
 };
 
 #[global_allocator]
@@ -398,5 +398,6 @@ fn row(i: usize, dim: usize, revision: u64) -> Row {
             vector: vector(i, dim, 0),
         }],
         generation: "synthetic@1".to_owned(),
+        facts: Facts::default(),
     }
 }

@@ -13,7 +13,7 @@ use arrow_schema::{DataType, Field, SchemaRef};
 
 use crate::error::IndexError;
 use crate::fold;
-use crate::row::{Embedding, Hit, Row, Scored};
+use crate::row::{Embedding, Facts, Hit, Row, Scored};
 use crate::schema::{self as c, Column};
 
 /// Rows in one batch: of 2 KiB each with its vector, about 4 MiB.
@@ -98,6 +98,12 @@ fn column(rows: &[Row], field: &Field) -> Result<ArrayRef, IndexError> {
             rows.iter().map(words_of),
         )),
         c::GENERATION => text(|r| &r.generation),
+        c::DATED => Arc::new(TimestampMillisecondArray::from_iter_values(
+            rows.iter().map(|r| r.facts.dated_ms.unwrap_or(r.mtime_ms)),
+        )),
+        c::CAMERA => maybe(|r| r.facts.camera.as_deref()),
+        c::SHOW => maybe(|r| r.facts.show.as_deref()),
+        c::LOOKS => number(|r| r.facts.looks),
         other => vectors(rows, field).ok_or_else(|| {
             let what = format!("the table has a column `{other}` that this version cannot fill");
             IndexError::Invalid(what)
@@ -219,8 +225,19 @@ impl<'a> Columns<'a> {
         let page = self.numbers::<UInt32Type>(c::PAGE)?;
         let t0 = self.numbers::<UInt64Type>(c::T0)?;
         let t1 = self.numbers::<UInt64Type>(c::T1)?;
+        let dated = self.numbers::<TimestampMillisecondType>(c::DATED)?;
+        let (camera, show) = (self.text(c::CAMERA)?, self.text(c::SHOW)?);
+        let looks = self.numbers::<UInt64Type>(c::LOOKS)?;
         let maybe =
             |column: &StringArray, i: usize| column.is_valid(i).then(|| column.value(i).to_owned());
+        let facts = |i: usize| Facts {
+            // What has no date of its own goes by its modification, and follows it.
+            dated_ms: (dated.is_valid(i) && dated.value(i) != modified.value(i))
+                .then(|| dated.value(i)),
+            camera: maybe(camera, i),
+            show: maybe(show, i),
+            looks: looks.is_valid(i).then(|| looks.value(i)),
+        };
         Ok((0..self.0.num_rows())
             .map(|i| Hit {
                 id: id.value(i).to_owned(),
@@ -240,6 +257,7 @@ impl<'a> Columns<'a> {
                 source: source.value(i).to_owned(),
                 text: text.value(i).to_owned(),
                 generation: generation.value(i).to_owned(),
+                facts: facts(i),
             })
             .collect())
     }
@@ -282,5 +300,6 @@ fn row(hit: Hit) -> Row {
         text: hit.text,
         vectors: Vec::new(),
         generation: hit.generation,
+        facts: hit.facts,
     }
 }

@@ -41,6 +41,8 @@ pub use environment::prepare_environment;
 pub use error::IndexError;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};
-pub use row::{Census, Embedding, Hit, Relocation, Row, Scored, Space, SpaceRole, segment_id};
+pub use row::{
+    Census, Embedding, Facts, Hit, Relocation, Row, Scored, Space, SpaceRole, segment_id,
+};
 pub use segments::Span;
 pub use store::{Options, Store};

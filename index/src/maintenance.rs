@@ -100,7 +100,7 @@ pub(crate) async fn define_indexes(table: &Table) -> Result<(), IndexError> {
     let wanted = [
         (c::FILE, Index::BTree(BTreeIndexBuilder::default())),
         (c::PATH, Index::BTree(BTreeIndexBuilder::default())),
-        (c::MTIME, Index::BTree(BTreeIndexBuilder::default())),
+        (c::DATED, Index::BTree(BTreeIndexBuilder::default())),
         (c::KIND, Index::Bitmap(BitmapIndexBuilder::default())),
         (c::LANG, Index::Bitmap(BitmapIndexBuilder::default())),
         (c::WORDS, Index::FTS(words_index())),

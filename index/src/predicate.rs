@@ -24,10 +24,16 @@ pub(crate) fn filter(filter: &Filter) -> Option<DfExpr> {
     if !filter.langs.is_empty() {
         all.push(any_text(c::LANG, &filter.langs));
     }
+    if !filter.cameras.is_empty() {
+        all.push(any_text(c::CAMERA, &filter.cameras));
+    }
+    if !filter.shows.is_empty() {
+        all.push(any_text(c::SHOW, &filter.shows));
+    }
     all.extend(under(&filter.under));
     let time = |ms| lit(ScalarValue::TimestampMillisecond(Some(ms), None));
-    all.extend(filter.before_ms.map(|ms| col(c::MTIME).lt(time(ms))));
-    all.extend(filter.after_ms.map(|ms| col(c::MTIME).gt_eq(time(ms))));
+    all.extend(filter.before_ms.map(|ms| col(c::DATED).lt(time(ms))));
+    all.extend(filter.after_ms.map(|ms| col(c::DATED).gt_eq(time(ms))));
     all.into_iter().reduce(DfExpr::and)
 }
 

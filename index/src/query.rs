@@ -22,10 +22,15 @@ pub struct Filter {
     pub kinds: Vec<String>,
     /// In or under any of these absolute folders; empty means everywhere.
     pub under: Vec<String>,
-    /// Modified before this moment, milliseconds since the epoch.
+    /// Dated before this moment, milliseconds since the epoch: taken, published or else
+    /// modified.
     pub before_ms: Option<i64>,
-    /// Modified at or after this moment, milliseconds since the epoch.
+    /// Dated at or after this moment, milliseconds since the epoch.
     pub after_ms: Option<i64>,
+    /// Taken with any of these cameras, each by its whole name; empty means any file.
+    pub cameras: Vec<String>,
+    /// Of any of these shows, each by its whole name; empty means any file.
+    pub shows: Vec<String>,
     /// Any of these languages; empty means all.
     pub langs: Vec<String>,
     /// Segments with any of these words are left out.

@@ -47,6 +47,20 @@ pub struct Embedding {
     pub vector: Vec<f32>,
 }
 
+/// What a file says of itself, by which it can be asked for; the same for each of its segments.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// When it was taken, recorded or published, milliseconds since the epoch; none where it
+    /// does not say: then it is as old as its modification.
+    pub dated_ms: Option<i64>,
+    /// Of a picture: maker and model of the camera.
+    pub camera: Option<String>,
+    /// Of a recording: the podcast, series or album that it belongs to.
+    pub show: Option<String>,
+    /// Of a picture: a perceptual hash. Few bits differ between pictures that look alike.
+    pub looks: Option<u64>,
+}
+
 /// One segment, as it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -86,6 +100,8 @@ pub struct Row {
     pub vectors: Vec<Embedding>,
     /// Extractor versions and model ids by which the row was made.
     pub generation: String,
+    /// What its file says of itself.
+    pub facts: Facts,
 }
 
 /// One segment, as a search returns it: a [`Row`] without its vectors.
@@ -125,6 +141,8 @@ pub struct Hit {
     pub text: String,
     /// See [`Row::generation`].
     pub generation: String,
+    /// See [`Row::facts`].
+    pub facts: Facts,
 }
 
 /// A hit and what its leg thought of it.

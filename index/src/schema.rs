@@ -35,11 +35,19 @@ pub(crate) const SOURCE: &str = "source";
 pub(crate) const TEXT: &str = "text";
 pub(crate) const WORDS: &str = "words";
 pub(crate) const GENERATION: &str = "generation";
+/// When it was taken or published, or else modified: what `before` and `after` go by.
+pub(crate) const DATED: &str = "dated";
+pub(crate) const CAMERA: &str = "camera";
+pub(crate) const SHOW: &str = "show";
+pub(crate) const LOOKS: &str = "looks";
+
+/// The columns that tables of format 1 lack; [`crate::Store::open`] adds them.
+pub(crate) const LATER: [&str; 4] = [DATED, CAMERA, SHOW, LOOKS];
 
 /// What a [`crate::Hit`] is made of.
-pub(crate) const HIT: [&str; 17] = [
+pub(crate) const HIT: [&str; 21] = [
     ID, FILE, REVISION, PATH, FOLDER, KIND, TITLE, LANG, MIME, MTIME, ORDINAL, PAGE, T0, T1,
-    SOURCE, TEXT, GENERATION,
+    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS,
 ];
 
 /// Metadata of a column of vectors: the name of its space.
@@ -50,7 +58,7 @@ const ROLE_KEY: &str = "hippo:role";
 /// Metadata of the table: the layout that this module describes.
 const FORMAT_KEY: &str = "hippo:format";
 /// Grows when an older hippo could not read the table, or would fold its words otherwise.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The schema of a fresh table with these spaces.
 pub(crate) fn schema(spaces: &[Space]) -> SchemaRef {
@@ -78,6 +86,14 @@ pub(crate) fn schema(spaces: &[Space]) -> SchemaRef {
         Field::new(TEXT, DataType::LargeUtf8, false),
         compressed(Field::new(WORDS, DataType::LargeUtf8, false)),
         text(GENERATION, false),
+        Field::new(
+            DATED,
+            DataType::Timestamp(TimeUnit::Millisecond, None),
+            true,
+        ),
+        text(CAMERA, true),
+        text(SHOW, true),
+        Field::new(LOOKS, DataType::UInt64, true),
     ];
     for space in spaces {
         let taken = |name: &str| fields.iter().any(|f| f.name() == name);
@@ -168,13 +184,17 @@ pub(crate) fn unusable(schema: &Schema) -> Option<String> {
         .metadata()
         .get(FORMAT_KEY)
         .and_then(|f| f.parse().ok())
-        .unwrap_or(FORMAT);
+        .unwrap_or(1);
     if format > FORMAT {
         return Some(format!(
             "it has format {format}, written by a newer hippo; this one knows {FORMAT}"
         ));
     }
     for wanted in self::schema(&[]).fields() {
+        if LATER.contains(&wanted.name().as_str()) && schema.field_with_name(wanted.name()).is_err()
+        {
+            continue;
+        }
         match schema.field_with_name(wanted.name()) {
             Err(_) => return Some(format!("it has no column `{}`", wanted.name())),
             Ok(found) if found.data_type() != wanted.data_type() => {

@@ -9,12 +9,41 @@ use std::sync::{Arc, PoisonError};
 
 use arrow_schema::Schema;
 use lance::dataset::NewColumnTransform;
+use lancedb::Table;
 
 use crate::error::IndexError;
 use crate::maintenance;
 use crate::row::Space;
 use crate::schema::{self, Column};
 use crate::store::Store;
+
+/// Gives a table of an older hippo the columns that it lacks: nothing is rewritten, and what its
+/// files say of themselves comes when they are read again.
+pub(crate) async fn add_later_columns(table: &Table, found: &Schema) -> Result<(), IndexError> {
+    let lacks = |name: &str| found.field_with_name(name).is_err();
+    if lacks(schema::DATED) {
+        let as_modified = vec![(schema::DATED.to_owned(), schema::MTIME.to_owned())];
+        add(table, NewColumnTransform::SqlExpressions(as_modified)).await?;
+    }
+    let whole = schema::schema(&[]);
+    let empty = whole.fields().iter().filter(|field| {
+        let name = field.name().as_str();
+        schema::LATER.contains(&name) && name != schema::DATED && lacks(name)
+    });
+    let empty: Vec<_> = empty.map(|field| field.as_ref().clone()).collect();
+    if empty.is_empty() {
+        return Ok(());
+    }
+    let empty = Arc::new(Schema::new(empty));
+    add(table, NewColumnTransform::AllNulls(empty)).await
+}
+
+async fn add(table: &Table, columns: NewColumnTransform) -> Result<(), IndexError> {
+    let added = table.add_columns().transform(columns).execute().await;
+    added
+        .map(drop)
+        .map_err(IndexError::table("be brought to this hippo's format"))
+}
 
 impl Store {
     /// All spaces that have a column.

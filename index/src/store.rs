@@ -19,6 +19,7 @@ use crate::recovery::{self, Recovered};
 use crate::report::OpenReport;
 use crate::row::Space;
 use crate::schema::{self, Column, TABLE};
+use crate::spaces;
 
 /// How to open the table.
 #[derive(Debug, Clone)]
@@ -175,7 +176,10 @@ async fn open_or_create(
         Ok(table) => {
             let found = table.schema().await.map_err(IndexError::table("be read"))?;
             match schema::unusable(&found) {
-                None => Ok(table),
+                None => {
+                    spaces::add_later_columns(&table, &found).await?;
+                    Ok(table)
+                }
                 Some(reason) => Err(IndexError::Schema {
                     path: connection.uri().into(),
                     reason,

@@ -9,7 +9,8 @@ mod writing;
 use std::path::Path;
 
 use crate::{
-    Embedding, Filter, Options, Row, Scored, Space, SpaceRole, Store, WordsQuery, fold, segment_id,
+    Embedding, Facts, Filter, Options, Row, Scored, Space, SpaceRole, Store, WordsQuery, fold,
+    segment_id,
 };
 
 /// Dimensions of the vectors in these tests.
@@ -67,6 +68,7 @@ pub(crate) fn row(file: u64, revision: u64, ordinal: u32, text: &str) -> Row {
         text: text.to_owned(),
         vectors: Vec::new(),
         generation: "text@1".to_owned(),
+        facts: Facts::default(),
     }
 }
 

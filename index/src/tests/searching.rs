@@ -191,6 +191,9 @@ async fn filters_are_applied_before_the_cut() {
         near.kind = "text".to_owned();
         near.lang = None;
         near.mtime_ms = 10_000_000;
+        near.facts.dated_ms = Some(20_000_000);
+        near.facts.camera = Some("it's a 35 mm".to_owned());
+        odd.facts.show = Some("早间新闻".to_owned());
         if indexed == 2 {
             store.commit(rows, &[], 1).await.unwrap();
             store.maintain(Step::Index).await.unwrap();
@@ -263,10 +266,31 @@ async fn filters_are_applied_before_the_cut() {
             ),
             (
                 Filter {
-                    after_ms: Some(10_000_000),
+                    after_ms: Some(20_000_000),
                     ..all()
                 },
                 vec![501],
+            ),
+            (
+                Filter {
+                    after_ms: Some(20_000_001),
+                    ..all()
+                },
+                vec![],
+            ),
+            (
+                Filter {
+                    cameras: vec!["another".into(), "it's a 35 mm".into()],
+                    ..all()
+                },
+                vec![501],
+            ),
+            (
+                Filter {
+                    shows: of("早间新闻"),
+                    ..all()
+                },
+                vec![500],
             ),
             (
                 Filter {

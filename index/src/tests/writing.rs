@@ -13,6 +13,12 @@ async fn rows_come_back_as_they_went_in() {
     full.lang = None;
     full.mtime_ms = -5;
     full.vectors = embedded(angle(10.0));
+    full.facts = Facts {
+        dated_ms: Some(-9),
+        camera: Some("Canon EOS R5".to_owned()),
+        show: Some("早间新闻".to_owned()),
+        looks: Some(u64::MAX),
+    };
     let rows = vec![full, row(7, 3, 0, "first")];
     store.commit(rows.clone(), &[], 3).await.unwrap();
     let found = store.rows_of(7, 3).await.unwrap();

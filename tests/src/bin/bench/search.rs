@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use hippo_index::{Embedding, Filter, Options, Row, Space, SpaceRole, Store, WordsQuery};
+use hippo_index::{Embedding, Facts, Filter, Options, Row, Space, SpaceRole, Store, WordsQuery};
 use hippo_tests::{Rng, corpus, proc};
 
 use super::report::{Report, mib, quantile, time};
@@ -189,6 +189,7 @@ fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
             vector: direction(rng, Some(centre)),
         }],
         generation: "bench".to_owned(),
+        facts: Facts::default(),
     }
 }
 

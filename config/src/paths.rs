@@ -46,6 +46,8 @@ pub struct Paths {
     pub config_file: PathBuf,
     /// The journal, the table, models.
     pub data_dir: PathBuf,
+    /// What can be made again at any time, and may be deleted.
+    pub cache_dir: PathBuf,
     /// Log files.
     pub log_dir: PathBuf,
     /// The socket and the lock; 0700.
@@ -95,6 +97,7 @@ impl Paths {
         Paths {
             config_file: home.join("config.toml"),
             data_dir: home.join("data"),
+            cache_dir: home.join("cache"),
             log_dir: home.join("log"),
             run_dir: home.join("run"),
             home: Some(home),
@@ -120,6 +123,7 @@ impl Paths {
         Ok(Paths {
             config_file: base("XDG_CONFIG_HOME", ".config")?.join("hippo/config.toml"),
             data_dir: base("XDG_DATA_HOME", ".local/share")?.join("hippo"),
+            cache_dir: base("XDG_CACHE_HOME", ".cache")?.join("hippo"),
             log_dir: state.join("log"),
             run_dir,
             home: None,

@@ -12,6 +12,7 @@ mod provider;
 mod runtime;
 mod session;
 pub mod speech;
+pub mod tags;
 mod text;
 
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
 /// are extracted anew. Part of every segment's id.
-pub const EXTRACTOR_VERSION: u32 = 3;
+pub const EXTRACTOR_VERSION: u32 = 4;
 
 /// What a file is, as a user would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -186,6 +186,9 @@ pub struct Metadata {
     pub pages: Option<u32>,
     /// Of a picture: when, where and with what it was taken.
     pub shot: Option<Shot>,
+    /// Of a picture: a perceptual hash, of which few bits differ between pictures that look alike.
+    #[serde(default)]
+    pub looks: Option<u64>,
     /// What read it: "text", "pdfium", "pdf-extract", "image", ...
     pub engine: String,
     /// What a user may want to know: pages without text, what a limit cut off.
@@ -234,6 +237,7 @@ impl Metadata {
             lang: None,
             pages: None,
             shot: None,
+            looks: None,
             engine: engine.to_owned(),
             notes: Vec::new(),
             sound: None,

@@ -27,11 +27,12 @@ How questions are written:
   apple -pie -\"apple tree\"  without these
   kind:pdf                  text, pdf, image, audio or video
   in:~/Papers  in:notes     below this folder: a path, or the end of a watched folder's name
-  after:2024-03 before:7d   changed since, or before: 2024, 2024-03, 2024-03-01,
-                            yesterday, 7d, 2w, 3m, 1y, 12h
+  after:2024-03 before:7d   taken, published or changed since, or before: 2024, 2024-03,
+                            2024-03-01, yesterday, 7d, 2w, 3m, 1y, 12h
                             also \"this week\", \"last month\", \"3 weeks ago\", 上周, 去年, 三天前
   lang:zh                   in this language
-  sort:newest               last changed first; sort:oldest, sort:best (the usual order)
+  camera:canon show:tech    by the name of the camera, or of the podcast
+  sort:newest               the latest first; sort:oldest, sort:best (the usual order)
 Traditional and Simplified Chinese, full and half width, upper and lower case are the same.";
 
 /// A memory for your folders.
@@ -183,10 +184,10 @@ pub(super) struct Question {
     /// Only below this folder (may be repeated)
     #[arg(long = "in", value_name = "DIR")]
     pub(super) within: Vec<String>,
-    /// Only what changed before this day
+    /// Only what was taken, published or changed before this day
     #[arg(long, value_name = "DAY")]
     pub(super) before: Option<String>,
-    /// Only what changed on or after this day
+    /// Only what was taken, published or changed on or after this day
     #[arg(long, value_name = "DAY")]
     pub(super) after: Option<String>,
     /// Only in this language (may be repeated)
@@ -216,6 +217,9 @@ pub(super) struct Search {
     /// What comes first: best, newest or oldest
     #[arg(long, value_name = "ORDER")]
     pub(super) sort: Option<String>,
+    /// Show pictures that look alike each by itself
+    #[arg(long)]
+    pub(super) all: bool,
     /// Show this many segments before and after each hit
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) context: usize,

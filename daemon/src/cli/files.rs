@@ -46,6 +46,10 @@ fn render(why: &Why, style: Style) -> String {
     let fields = [
         ("kind", text(&why.kind)),
         ("title", text(&why.title)),
+        ("dated", text(&why.dated_at)),
+        ("camera", text(&why.camera)),
+        ("place", text(&why.place)),
+        ("show", text(&why.show)),
         ("size", why.size.map(bytes)),
         ("stage", text(&why.stage)),
         ("reason", text(&why.reason)),

@@ -34,6 +34,7 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         legs: args.question.legs,
         min_quality: args.question.min_quality,
         cwd: here(),
+        all: args.all,
         context: args.context,
     };
     if args.json {
@@ -96,11 +97,22 @@ fn heading(group: &Group, answer: &Answer, style: Style) -> String {
     if let Some(title) = &group.title {
         line.put(format_args!("  {}", style.bold(&plain(title))));
     }
-    let also = group
-        .hits
-        .first()
-        .and_then(|i| answer.hits.get(*i))
-        .map_or(0, |hit| hit.also_at.len());
+    let first = group.hits.first().and_then(|i| answer.hits.get(*i));
+    let Some(first) = first else {
+        return line + "\n";
+    };
+    let day = first.dated_at.as_deref().and_then(|at| at.get(..10));
+    let facts = [first.show.as_deref(), day, first.camera.as_deref()];
+    let facts: Vec<String> = facts.into_iter().flatten().map(plain).collect();
+    if !facts.is_empty() {
+        line.push_str(&style.dim(&format!("  {}", facts.join(" · "))));
+    }
+    if !first.alike.is_empty() {
+        let many = count(first.alike.len() as u64, "picture");
+        let verb = if first.alike.len() == 1 { "s" } else { "" };
+        line.push_str(&style.dim(&format!("  ({many} look{verb} alike: --all)")));
+    }
+    let also = first.also_at.len();
     if also > 0 {
         line.push_str(&style.dim(&format!(
             "  (also at {})",

@@ -352,13 +352,7 @@ fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {
         content: outcome.content,
         class: outcome.class.to_owned(),
         generation: outcome.generation.clone(),
-        kind: outcome.kind.clone(),
-        title: outcome.title.clone(),
-        author: outcome.author.clone(),
-        lang: outcome.lang.clone(),
-        pages: outcome.pages,
-        engine: outcome.engine.clone(),
-        notes: outcome.notes.clone(),
+        about: outcome.about.clone(),
     }
 }
 

@@ -89,6 +89,7 @@ async fn add_completed(shared: &Arc<Shared>, work: &mut Completions) -> Result<(
             id: file.id,
             from: file.revision,
             revision,
+            segments: file.rows.len() as u32,
             generation: file.generation.clone(),
             placed: path.clone(),
         });

@@ -17,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use hippo_config::PictureTower;
 use hippo_extractors::Picture;
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
 use super::model::{Input, Model, ModelSource};
+use super::tags::Names;
 use crate::query::text::is_wide;
 
 /// Texts per batch of bulk work: about half a second on a laptop's core, the longest that a
@@ -153,6 +154,8 @@ pub(super) struct Embedder {
     languages: Arc<Vec<String>>,
     /// How it sees pictures, if it does.
     picture: Option<PictureTower>,
+    /// The vectors of the names of tags, once they were wanted.
+    tag_names: Arc<OnceCell<Names>>,
     /// Closes the queue when the last handle is dropped.
     closing: Arc<Closing>,
 }
@@ -178,6 +181,7 @@ impl Embedder {
         let embedder = Embedder {
             languages: Arc::new(source.manifest.languages.clone()),
             picture: source.manifest.picture.clone(),
+            tag_names: Arc::default(),
             closing: Arc::new(Closing(Arc::clone(&shared))),
         };
         std::thread::Builder::new()
@@ -209,6 +213,11 @@ impl Embedder {
     /// How it sees pictures, if it does.
     pub(super) fn picture(&self) -> Option<&PictureTower> {
         self.picture.as_ref()
+    }
+
+    /// The vectors of the names of tags; `tags` makes them.
+    pub(super) fn tag_names(&self) -> &OnceCell<Names> {
+        &self.tag_names
     }
 
     /// What is known of it now.

@@ -28,7 +28,7 @@ use super::complete::Completed;
 use super::embedder::REOPEN_AFTER;
 use super::models::{InUse, Lineup, is_picture};
 use super::shared::{Next, Shared, after, blocking, lock};
-use super::{EngineError, looks, upkeep};
+use super::{EngineError, looks, tags, upkeep};
 use crate::journal::{Generation, Incomplete, Made};
 
 /// A batch is of so many seconds of work: what a crash makes hippo do again.
@@ -297,10 +297,12 @@ async fn fill(
             if needs_pictures(space, &file.rows) {
                 looks::again(shared, space, file.file.id, &mut file.rows).await?;
             }
-            embedder.texts_in_background(texts).await
+            let vectors = embedder.texts_in_background(texts).await?;
+            space.give(&mut file.rows, at, vectors);
+            tags::renew(shared, space, &mut file.rows).await
         };
         match made.await {
-            Ok(vectors) => space.give(&mut file.rows, at, vectors),
+            Ok(()) => {}
             Err(reason) if embedder.facts().failure.is_some() => {
                 tracing::debug!(space = space.space.name, reason, "the model rests");
                 state

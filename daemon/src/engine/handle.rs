@@ -13,7 +13,7 @@ use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
 use super::{chosen, ear, looks, model_status, models, reader, status, transcript};
-use crate::journal::{Live, Named, now_ms};
+use crate::journal::{Facet, Live, Named, now_ms};
 use crate::service::wire;
 use crate::transcript::Line;
 use crate::watch::Watched;
@@ -63,6 +63,12 @@ impl Handle {
     ) -> Result<Vec<Named>, EngineError> {
         let shared = Arc::clone(&self.shared);
         blocking(move || Ok(shared.journal.named(&tokens, limit, keep)?)).await
+    }
+
+    /// The cameras, or shows, that files have.
+    pub async fn values_of(&self, facet: Facet) -> Result<Vec<String>, EngineError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || Ok(shared.journal.values_of(facet)?)).await
     }
 
     /// The question's vector in the space of this role that answers now, with that space's

@@ -12,19 +12,20 @@ use std::sync::Arc;
 
 use hippo_extractors::parse::NEEDS_OCR;
 use hippo_extractors::{
-    EXTRACTOR_VERSION, Kind, Metadata, Refusal, Scan, Segment, format_class, refuse_unread,
+    EXTRACTOR_VERSION, Kind, Refusal, Scan, Segment, format_class, refuse_unread,
 };
 use hippo_index::{Row, segment_id};
 use tokio::sync::mpsc;
 
+use super::about::about;
 use super::bytes::{Opened, hash, open};
 use super::heard::Heard;
 use super::looks::Looks;
 use super::pixels::Pixels;
 use super::reader::{LONGEST_SIDE, Reader, SCANS_WAITING};
 use super::shared::{ReadingGuard, Shared, blocking};
-use super::{EngineError, generations};
-use crate::journal::{Claim, Donor, Generation, Verdict};
+use super::{EngineError, generations, tags};
+use crate::journal::{About, Claim, Donor, Generation, Verdict};
 use crate::scan::DiskFact;
 use crate::worker::{Extraction, Outcome};
 
@@ -56,13 +57,7 @@ pub(super) struct OutcomeOf {
     pub(super) verdict: Verdict,
     pub(super) refusal: Option<(String, String)>,
     pub(super) generation: Generation,
-    pub(super) kind: String,
-    pub(super) title: Option<String>,
-    pub(super) author: Option<String>,
-    pub(super) lang: Option<String>,
-    pub(super) pages: Option<u32>,
-    pub(super) engine: Option<String>,
-    pub(super) notes: Vec<String>,
+    pub(super) about: About,
     /// Without revision: commit gives it.
     pub(super) rows: Vec<Row>,
 }
@@ -179,7 +174,7 @@ async fn take_over(
     };
     for row in &mut rows {
         place(row, claim, &disk);
-        row.title.clone_from(&donor.title);
+        row.title.clone_from(&donor.about.title);
     }
     let generation = embed(
         shared,
@@ -196,13 +191,7 @@ async fn take_over(
         verdict: donor.verdict,
         refusal: donor.refusal,
         generation,
-        kind: donor.kind,
-        title: donor.title,
-        author: donor.author,
-        lang: donor.lang,
-        pages: donor.pages,
-        engine: donor.engine,
-        notes: donor.notes,
+        about: donor.about,
         rows,
     })))
 }
@@ -306,9 +295,11 @@ async fn done(
     }
     metadata.notes.extend(note);
     let read_by = pixels.read_by(&metadata);
+    let mime = metadata.mime.clone();
+    let about = about(metadata);
     let mut rows: Vec<Row> = segments
         .into_iter()
-        .map(|segment| row_of(claim, &disk, &content, &metadata, segment))
+        .map(|segment| row_of(claim, &disk, &content, (&about, &mime), segment))
         .collect();
     made.read_by = read_by;
     let generation = embed(shared, claim, &mut rows, &looks, made).await;
@@ -319,13 +310,7 @@ async fn done(
         verdict: Verdict::Done,
         refusal: None,
         generation,
-        kind: metadata.kind.as_str().to_owned(),
-        title: metadata.title,
-        author: metadata.author,
-        lang: metadata.lang,
-        pages: metadata.pages,
-        engine: Some(metadata.engine),
-        notes: metadata.notes,
+        about,
         rows,
     }))
 }
@@ -334,7 +319,7 @@ fn row_of(
     claim: &Claim,
     disk: &DiskFact,
     content: &[u8; 32],
-    metadata: &Metadata,
+    (about, mime): (&About, &str),
     segment: Segment,
 ) -> Row {
     let mut row = Row {
@@ -343,10 +328,10 @@ fn row_of(
         revision: 0,
         path: String::new(),
         folder: String::new(),
-        kind: metadata.kind.as_str().to_owned(),
-        title: metadata.title.clone(),
-        lang: segment.lang.or_else(|| metadata.lang.clone()),
-        mime: metadata.mime.clone(),
+        kind: about.kind.clone(),
+        title: about.title.clone(),
+        lang: segment.lang.or_else(|| about.lang.clone()),
+        mime: mime.to_owned(),
         mtime_ms: 0,
         ordinal: segment.ordinal,
         page: segment.page,
@@ -356,6 +341,7 @@ fn row_of(
         text: segment.text,
         vectors: Vec::new(),
         generation: String::new(),
+        facts: about.facts.clone(),
     };
     place(&mut row, claim, disk);
     row
@@ -374,7 +360,7 @@ fn place(row: &mut Row, claim: &Claim, disk: &DiskFact) {
 async fn embed(
     shared: &Arc<Shared>,
     claim: &Claim,
-    rows: &mut [Row],
+    rows: &mut Vec<Row>,
     looks: &Looks,
     mut made: Generation,
 ) -> Generation {
@@ -404,6 +390,9 @@ async fn embed(
             Ok((looks, meanings)) => {
                 space.give(rows, seen, looks);
                 space.give(rows, at, meanings);
+                if let Err(reason) = tags::renew(shared, space, rows).await {
+                    tracing::debug!(path = %claim.path.display(), reason, "without tags");
+                }
                 made.spaces.insert(space.id);
             }
             Err(reason) => {
@@ -436,13 +425,7 @@ fn refused(
         },
         refusal: Some((refusal.stage, refusal.reason)),
         generation: Generation::new(&extractor_name(), []),
-        kind: class_kind(class).to_owned(),
-        title: None,
-        author: None,
-        lang: None,
-        pages: None,
-        engine: None,
-        notes: Vec::new(),
+        about: About::of_kind(class_kind(class)),
         rows: Vec::new(),
     }))
 }

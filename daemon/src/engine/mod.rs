@@ -10,6 +10,7 @@
 //! - No lock is held while a file is read, a vector made or a row written.
 //! - Every channel is bounded; a full one holds back who fills it, never an answer.
 
+mod about;
 mod beside;
 mod bytes;
 mod chosen;
@@ -37,6 +38,7 @@ mod slots;
 mod status;
 mod survey;
 mod sweep;
+mod tags;
 mod transcript;
 mod upkeep;
 

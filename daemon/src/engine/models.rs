@@ -23,6 +23,7 @@ use super::chosen::{arrange, choice_of, chosen, find, find_space, role_of};
 use super::embedder::{Embedder, Questions};
 use super::model::ModelSource;
 use super::slots::Choice;
+use super::tags::is_tags;
 use crate::journal::{Journal, SpaceRecord, Stage};
 
 /// What a model has to embed before it is used: two languages, as people write.
@@ -50,8 +51,8 @@ pub(super) struct InUse {
 
 impl InUse {
     /// The rows whose text this space's model makes a vector of: not of one in a language that
-    /// it does not know, and not of a picture's, which the joint space has by its looks (what is
-    /// written in it would crowd the pictures out there).
+    /// it does not know, not of tags, which come from a vector, and not of a picture's, which the
+    /// joint space has by its looks (what is written in it would crowd the pictures out there).
     pub(super) fn texts_of<'a>(
         &'a self,
         rows: &'a [Row],
@@ -60,7 +61,7 @@ impl InUse {
         let knows = |text: &str| self.embedder.as_ref().is_ok_and(|e| e.knows(text));
         let rows = rows.iter().enumerate();
         rows.filter(move |(_, row)| {
-            !row.text.trim().is_empty() && !by_looks(row) && knows(&row.text)
+            !row.text.trim().is_empty() && !is_tags(row) && !by_looks(row) && knows(&row.text)
         })
         .map(|(at, row)| (at, row.text.as_str()))
     }
@@ -83,9 +84,9 @@ fn is_of_picture(row: &Row) -> bool {
     row.kind == Kind::Image.as_str()
 }
 
-/// Whether a row is a picture itself, and not what is written in one.
+/// Whether a row is a picture itself, and not what is written in one or said of one.
 pub(super) fn is_picture(row: &Row) -> bool {
-    is_of_picture(row) && row.source != Source::Ocr.as_str()
+    is_of_picture(row) && row.source != Source::Ocr.as_str() && !is_tags(row)
 }
 
 /// The spaces of one role.

@@ -121,10 +121,10 @@ mod tests {
     use std::collections::HashSet;
     use std::path::Path;
 
-    use hippo_index::{Embedding, Options, Row, Space, SpaceRole};
+    use hippo_index::{Embedding, Facts, Options, Row, Space, SpaceRole};
 
     use super::*;
-    use crate::journal::{Ack, Completion, Generation, SpaceRecord, Stage, Verdict};
+    use crate::journal::{About, Ack, Completion, Generation, SpaceRecord, Stage, Verdict};
     use crate::scan::{Change, DiskFact};
 
     #[test]
@@ -192,6 +192,7 @@ mod tests {
             text: format!("text {ordinal}"),
             vectors: if embedded { vec![vector] } else { Vec::new() },
             generation: "x1+".to_owned(),
+            facts: Facts::default(),
         }
     }
 
@@ -225,13 +226,7 @@ mod tests {
             content: Some([1; 32]),
             class: "text".to_owned(),
             generation: Generation::new("x1", []),
-            kind: "text".to_owned(),
-            title: None,
-            author: None,
-            lang: None,
-            pages: None,
-            engine: None,
-            notes: Vec::new(),
+            about: About::of_kind("text"),
         };
         journal.acknowledge(&[ack], 1).unwrap();
         let record = SpaceRecord {
@@ -264,6 +259,7 @@ mod tests {
                     id,
                     from: 1,
                     revision,
+                    segments: 2,
                     generation: Generation::new("x1", [number]),
                     placed: PATH.into(),
                 };
@@ -305,6 +301,7 @@ mod tests {
             id,
             from: 1,
             revision: 1,
+            segments: 2,
             generation: Generation::new("x1", [number]),
             placed: PATH.into(),
         };

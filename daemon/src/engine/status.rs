@@ -247,12 +247,17 @@ pub(super) async fn why(shared: &Arc<Shared>, path: &Path) -> Result<wire::Why, 
 
 fn describe(shared: &Shared, why: &mut wire::Why, record: &FileRecord) {
     record.state.as_str().clone_into(&mut why.state);
-    why.kind = (!record.kind.is_empty()).then(|| record.kind.clone());
+    let about = &record.about;
+    why.kind = (!about.kind.is_empty()).then(|| about.kind.clone());
     why.size = Some(record.size);
     why.revision = Some(record.revision);
     why.segments = Some(u64::from(record.segments));
-    why.title.clone_from(&record.title);
-    why.extractor.clone_from(&record.engine);
+    why.title.clone_from(&about.title);
+    why.dated_at = about.facts.dated_ms.map(moment);
+    why.camera.clone_from(&about.facts.camera);
+    why.place.clone_from(&about.place);
+    why.show.clone_from(&about.facts.show);
+    why.extractor.clone_from(&about.engine);
     let lineup = shared.models.lineup();
     let made = record.generation.as_ref();
     why.generation = made.map(|made| generations::in_names(&lineup, made));
@@ -266,7 +271,7 @@ fn describe(shared: &Shared, why: &mut wire::Why, record: &FileRecord) {
     why.reason.clone_from(&record.reason);
     let sees = lineup.joint.active.is_some();
     why.explanation = explanation(record, sees);
-    if record.state == State::Done && is_sound(&record.kind) {
+    if record.state == State::Done && is_sound(&about.kind) {
         let hearing = hearing(shared, record);
         why.explanation.push_str(&hearing);
     }
@@ -309,14 +314,14 @@ fn explanation(record: &FileRecord, sees: bool) -> String {
         State::Done if record.segments == 0 => {
             "It was read, and there are no words in it to be found by.".to_owned()
         }
-        State::Done if record.kind == Kind::Image.as_str() && !sees => {
+        State::Done if record.about.kind == Kind::Image.as_str() && !sees => {
             "It was read. Its title and captions, where it has any, find it; what it shows will, \
              once there is a joint model: `hippo models pull`."
                 .to_owned()
         }
         State::Done => {
             let many = if record.segments == 1 { "" } else { "s" };
-            let by = record.engine.as_deref();
+            let by = record.about.engine.as_deref();
             let by = by.map(|e| format!(", read by {e}")).unwrap_or_default();
             format!("It is searchable: {} segment{many}{by}.", record.segments)
         }
@@ -331,12 +336,9 @@ fn explanation(record: &FileRecord, sees: bool) -> String {
         State::Dirty => "It has changed and waits to be read.".to_owned(),
         _ => "It is being read at this moment.".to_owned(),
     };
-    if let Some(notes) = record
-        .notes
-        .as_deref()
-        .filter(|_| record.state == State::Done)
-    {
-        let _ = write!(text, " Note: {}.", notes.replace('\n', "; "));
+    let notes = &record.about.notes;
+    if record.state == State::Done && !notes.is_empty() {
+        let _ = write!(text, " Note: {}.", notes.join("; "));
     }
     text
 }

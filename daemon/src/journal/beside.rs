@@ -125,7 +125,7 @@ fn is_language(part: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::journal::tests::{ack, fact, journal};
-    use crate::journal::{Ack, State, Verdict};
+    use crate::journal::{About, Ack, State, Verdict};
     use crate::scan::Change;
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
             let id = journal.record(Path::new(path)).unwrap().unwrap().id;
             let claim = journal.claim(&[id]).unwrap().remove(0);
             let ack = Ack {
-                kind: kind.into(),
+                about: About::of_kind(kind),
                 ..ack(&claim, disk, 1, Verdict::Done)
             };
             journal.acknowledge(&[ack], 6).unwrap();
@@ -184,7 +184,7 @@ mod tests {
             let claim = journal.claim(&[id]).unwrap().remove(0);
             let done = ack(&claim, fact(talk, 1, 1), 2, Verdict::Done);
             let done = Ack {
-                kind: "audio".into(),
+                about: About::of_kind("audio"),
                 ..done
             };
             journal.acknowledge(&[done], 6).unwrap();

@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
     use crate::journal::tests::{ack, fact, journal};
-    use crate::journal::{Ack, State, Verdict};
+    use crate::journal::{About, Ack, State, Verdict};
     use crate::scan::Change;
 
     const BYTES: [u8; 32] = [9; 32];
@@ -242,7 +242,7 @@ mod tests {
         let claim = journal.claim(&[id]).unwrap().remove(0);
         let ack = Ack {
             content: Some(content),
-            kind: "audio".into(),
+            about: About::of_kind("audio"),
             ..ack(&claim, disk, 0, Verdict::Done)
         };
         journal.acknowledge(&[ack], 6).unwrap();

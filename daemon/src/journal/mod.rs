@@ -11,6 +11,7 @@
 //! The write connection is shared behind a mutex and its transactions are short; readers have
 //! a connection of their own and never wait for writers (WAL).
 
+mod about;
 mod beside;
 mod files;
 mod folders;
@@ -28,6 +29,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+pub use about::{About, Facet};
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;
 pub use generation::Generation;

@@ -59,8 +59,12 @@ pub struct Named {
     pub title: Option<String>,
     /// Its kind.
     pub kind: String,
-    /// When it was changed, milliseconds since the epoch.
-    pub mtime_ms: i64,
+    /// When it was taken or published, or else changed, milliseconds since the epoch.
+    pub dated_ms: i64,
+    /// The camera that took it.
+    pub camera: Option<String>,
+    /// The show that it belongs to.
+    pub show: Option<String>,
 }
 
 /// Makes the tables where they lack, and brings in step what is due.
@@ -155,7 +159,8 @@ impl Journal {
         self.read("looking up names", |c| {
             let mut found = Vec::new();
             let mut file = c.prepare_cached(
-                "SELECT key, title, kind, mtime_ns FROM file
+                "SELECT key, title, kind, coalesce(dated, mtime_ns / 1000000), camera, show
+                 FROM file
                  WHERE id = ?1 AND revision > 0 AND segments > 0 AND state <> 7",
             )?;
             for (id, share) in candidates(c, tokens)?.into_iter().take(LOOKED_INTO) {
@@ -169,7 +174,9 @@ impl Journal {
                         path: path_of(&row.get::<_, Vec<u8>>(0)?),
                         title: row.get(1)?,
                         kind: row.get(2)?,
-                        mtime_ms: row.get::<_, i64>(3)? / 1_000_000,
+                        dated_ms: row.get(3)?,
+                        camera: row.get(4)?,
+                        show: row.get(5)?,
                     })
                 });
                 found.extend(named.optional()?.filter(&keep));

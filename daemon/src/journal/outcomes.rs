@@ -6,8 +6,9 @@
 
 use std::path::PathBuf;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
+use super::about::{About, COLUMNS};
 use super::files::key_of;
 use super::generation::Generation;
 use super::{Journal, Result, State};
@@ -49,20 +50,8 @@ pub struct Ack {
     pub class: String,
     /// By what the rows were made.
     pub generation: Generation,
-    /// text, pdf, ...
-    pub kind: String,
-    /// What the file says of itself.
-    pub title: Option<String>,
-    /// See `title`.
-    pub author: Option<String>,
-    /// See `title`.
-    pub lang: Option<String>,
-    /// See `title`.
-    pub pages: Option<u32>,
-    /// What read it.
-    pub engine: Option<String>,
-    /// Remarks for `hippo why`.
-    pub notes: Vec<String>,
+    /// What the file is and says of itself.
+    pub about: About,
 }
 
 /// A file whose outcome can be taken over by another of the same content.
@@ -78,20 +67,8 @@ pub struct Donor {
     pub refusal: Option<(String, String)>,
     /// By what its rows were made.
     pub generation: Generation,
-    /// text, pdf, ...
-    pub kind: String,
-    /// What the file says of itself.
-    pub title: Option<String>,
-    /// See `title`.
-    pub author: Option<String>,
-    /// See `title`.
-    pub lang: Option<String>,
-    /// See `title`.
-    pub pages: Option<u32>,
-    /// What read it.
-    pub engine: Option<String>,
-    /// Remarks for `hippo why`.
-    pub notes: Vec<String>,
+    /// What the file is and says of itself.
+    pub about: About,
 }
 
 impl Journal {
@@ -107,16 +84,15 @@ impl Journal {
         (extractor, reader): (&str, Option<&str>),
     ) -> Result<Option<Donor>> {
         self.read("looking for the same content", |c| {
-            c.prepare_cached(
-                "SELECT id, revision, verdict, stage, reason, generation, kind, title, author,
-                     lang, pages, engine, notes
+            c.prepare_cached(&format!(
+                "SELECT id, revision, verdict, stage, reason, generation, {COLUMNS}
                  FROM file WHERE content = ?1 AND class = ?2
                      AND substr(generation, 1, length(?3) + 1) = ?3 || '+'
                      AND (?5 IS NULL OR instr(generation, '+o=') = 0
                          OR substr(generation, instr(generation, '+o=') + 3) = ?5)
                      AND (id = ?4 OR verdict = 6 OR (verdict = 4 AND (revision > 0 OR segments = 0)))
                  ORDER BY id <> ?4, verdict, revision = 0 LIMIT 1",
-            )?
+            ))?
             .query_row(params![content, class, extractor, id as i64, reader], donor)
             .optional()
         })
@@ -156,22 +132,13 @@ fn donor(row: &Row<'_>) -> rusqlite::Result<Donor> {
         State::Skipped => Verdict::Skipped,
         _ => Verdict::Done,
     };
-    let notes: Option<String> = row.get(12)?;
     Ok(Donor {
         id: row.get::<_, i64>(0)? as u64,
         revision: row.get::<_, i64>(1)? as u64,
         verdict,
         refusal: stage.zip(reason).filter(|_| verdict != Verdict::Done),
         generation: Generation::parse(&row.get::<_, String>(5)?),
-        kind: row.get(6)?,
-        title: row.get(7)?,
-        author: row.get(8)?,
-        lang: row.get(9)?,
-        pages: row.get(10)?,
-        engine: row.get(11)?,
-        notes: notes
-            .map(|n| n.lines().map(str::to_owned).collect())
-            .unwrap_or_default(),
+        about: About::read(row, 6)?,
     })
 }
 
@@ -185,36 +152,35 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
         Some((stage, reason)) => (Some(stage), Some(reason)),
         None => (None, None),
     };
-    let notes = (!ack.notes.is_empty()).then(|| ack.notes.join("\n"));
     // What the table holds is recorded whatever the turn; only the state waits for its own
     // turn, so that a file that changed meanwhile is read again.
+    let placed = key_of(&ack.placed);
+    let generation = ack.generation.to_string();
+    let about = ack.about.values();
+    let (id, revision) = (ack.id as i64, ack.revision as i64);
+    let mut values: Vec<&dyn ToSql> = params![
+        id,
+        placed,
+        revision,
+        ack.segments,
+        ack.content,
+        ack.class,
+        generation,
+        stage,
+        reason,
+        state,
+    ]
+    .to_vec();
+    values.extend(about.iter().map(|value| &**value));
     let updated = t
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE file SET revision = ?3, since = 0, segments = ?4, content = ?5, class = ?6,
-                 generation = ?7, kind = ?8, title = ?9, author = ?10, lang = ?11, pages = ?12,
-                 engine = ?13, notes = ?14, stage = ?15, reason = ?16,
-                 verdict = ?17, behind = (?3 > 0 AND key <> ?2)
+                 generation = ?7, stage = ?8, reason = ?9, verdict = ?10,
+                 behind = (?3 > 0 AND key <> ?2),
+                 ({COLUMNS}) = (?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
              WHERE id = ?1",
-        )?
-        .execute(params![
-            ack.id as i64,
-            key_of(&ack.placed),
-            ack.revision as i64,
-            ack.segments,
-            ack.content,
-            ack.class,
-            ack.generation.to_string(),
-            ack.kind,
-            ack.title,
-            ack.author,
-            ack.lang,
-            ack.pages,
-            ack.engine,
-            notes,
-            stage,
-            reason,
-            state,
-        ])?;
+        ))?
+        .execute(values.as_slice())?;
     settle(t, ack.id, ack.turn, Some(state), &ack.disk, now_ms)?;
     Ok(updated == 1)
 }

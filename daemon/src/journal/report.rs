@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::OptionalExtension;
 
+use super::about::{About, COLUMNS};
 use super::files::{key_of, path_of};
 use super::generation::Generation;
 use super::{Journal, Result, State};
@@ -63,24 +64,18 @@ pub struct FileRecord {
     pub stage: Option<String>,
     /// See `stage`.
     pub reason: Option<String>,
-    /// text, pdf, ...
-    pub kind: String,
     /// Bytes when last seen.
     pub size: u64,
     /// The rows' revision; 0 when there are none.
     pub revision: u64,
     /// How many rows.
     pub segments: u32,
-    /// What the file says of itself.
-    pub title: Option<String>,
-    /// What read it.
-    pub engine: Option<String>,
+    /// What it is and says of itself.
+    pub about: About,
     /// By what its rows were made.
     pub generation: Option<Generation>,
     /// BLAKE3 of the committed content.
     pub content: Option<[u8; 32]>,
-    /// Remarks.
-    pub notes: Option<String>,
     /// When it was last marked.
     pub changed_at: i64,
     /// When work on it last ended.
@@ -147,31 +142,28 @@ impl Journal {
     /// All that is known of one path.
     pub fn record(&self, path: &Path) -> Result<Option<FileRecord>> {
         self.read("looking up a file", |c| {
-            c.prepare_cached(
-                "SELECT id, state, stage, reason, kind, size, revision, segments, title, engine,
-                     generation, content, notes, changed_at, done_at, attempts
+            c.prepare_cached(&format!(
+                "SELECT id, state, stage, reason, size, revision, segments, generation, content,
+                     changed_at, done_at, attempts, {COLUMNS}
                  FROM file WHERE key = ?1",
-            )?
+            ))?
             .query_row([key_of(path)], |row| {
                 Ok(FileRecord {
                     id: row.get::<_, i64>(0)? as u64,
                     state: row.get(1)?,
                     stage: row.get(2)?,
                     reason: row.get(3)?,
-                    kind: row.get(4)?,
-                    size: row.get::<_, i64>(5)? as u64,
-                    revision: row.get::<_, i64>(6)? as u64,
-                    segments: row.get(7)?,
-                    title: row.get(8)?,
-                    engine: row.get(9)?,
+                    size: row.get::<_, i64>(4)? as u64,
+                    revision: row.get::<_, i64>(5)? as u64,
+                    segments: row.get(6)?,
                     generation: row
-                        .get::<_, Option<String>>(10)?
+                        .get::<_, Option<String>>(7)?
                         .map(|text| Generation::parse(&text)),
-                    content: row.get(11)?,
-                    notes: row.get(12)?,
-                    changed_at: row.get(13)?,
-                    done_at: row.get(14)?,
-                    attempts: row.get(15)?,
+                    content: row.get(8)?,
+                    changed_at: row.get(9)?,
+                    done_at: row.get(10)?,
+                    attempts: row.get(11)?,
+                    about: About::read(row, 12)?,
                 })
             })
             .optional()

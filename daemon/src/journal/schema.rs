@@ -9,7 +9,7 @@ use super::{JournalError, Result, sqlite};
 
 /// The steps from an empty database to the newest format, oldest first. A journal of an older
 /// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
-const STEPS: [&str; 3] = [FORMAT_1, FORMAT_2, FORMAT_3];
+const STEPS: [&str; 4] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
 
 /// Where a file stands. The first four are pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -214,6 +214,17 @@ CREATE TABLE heard (
     PRIMARY KEY (content, model)
 ) STRICT;
 CREATE INDEX file_sound ON file (size) WHERE kind IN ('audio', 'video');
+";
+
+/// What files say of themselves beyond title and author: see `About`.
+const FORMAT_4: &str = "
+ALTER TABLE file ADD COLUMN place TEXT;
+ALTER TABLE file ADD COLUMN dated INTEGER;
+ALTER TABLE file ADD COLUMN camera TEXT;
+ALTER TABLE file ADD COLUMN show TEXT;
+ALTER TABLE file ADD COLUMN looks INTEGER;
+CREATE INDEX file_camera ON file (camera) WHERE camera IS NOT NULL;
+CREATE INDEX file_show ON file (show) WHERE show IS NOT NULL;
 ";
 
 /// Sets the pragmas and takes the steps that are lacking, each in a transaction of its own.

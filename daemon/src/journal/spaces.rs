@@ -82,7 +82,8 @@ pub struct Incomplete {
     pub generation: Generation,
 }
 
-/// The same rows of a file, under another revision, with more vectors.
+/// The same rows of a file, under another revision, with more vectors (and the tags that came
+/// with them).
 #[derive(Debug, Clone)]
 pub struct Completion {
     /// The file.
@@ -91,6 +92,8 @@ pub struct Completion {
     pub from: u64,
     /// The revision that the table holds now.
     pub revision: u64,
+    /// How many rows it holds now.
+    pub segments: u32,
     /// What the rows have been through now.
     pub generation: Generation,
     /// The path that the new rows carry.
@@ -249,7 +252,7 @@ impl Journal {
         self.write("acknowledging vectors", |t| {
             let mut statement = t.prepare_cached(
                 "UPDATE file SET since = CASE since WHEN 0 THEN revision ELSE since END,
-                     revision = ?3, generation = ?4, behind = (key <> ?5)
+                     revision = ?3, generation = ?4, behind = (key <> ?5), segments = ?6
                  WHERE id = ?1 AND revision = ?2",
             )?;
             for done in completions {
@@ -259,6 +262,7 @@ impl Journal {
                     done.revision as i64,
                     done.generation.to_string(),
                     key_of(&done.placed),
+                    done.segments,
                 ])?;
             }
             Ok(())

@@ -45,13 +45,10 @@ pub(super) fn ack(claim: &Claim, disk: DiskFact, revision: u64, verdict: Verdict
         content: Some([7; 32]),
         class: format_class(claim.path.file_name().unwrap()).into(),
         generation: Generation::new("x1", []),
-        kind: "text".into(),
-        title: Some("t".into()),
-        author: None,
-        lang: None,
-        pages: None,
-        engine: None,
-        notes: vec![],
+        about: About {
+            title: Some("t".into()),
+            ..About::of_kind("text")
+        },
     }
 }
 
@@ -309,6 +306,7 @@ fn completion(id: u64, from: u64, revision: u64, spaces: &[u64], placed: &str) -
         id,
         from,
         revision,
+        segments: 3,
         generation: Generation::new("x1", spaces.iter().copied()),
         placed: placed.into(),
     }

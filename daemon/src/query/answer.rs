@@ -110,6 +110,10 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
             names: fused.names,
         },
         changed_at: when::rfc3339(row.mtime_ms),
+        dated_at: row.facts.dated_ms.and_then(when::rfc3339),
+        camera: row.facts.camera,
+        show: row.facts.show,
+        alike: fused.alike,
         path: row.path,
     }
 }

@@ -7,6 +7,7 @@ use hippo_config::Settings;
 use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
 
 use super::*;
+use crate::journal::Facet;
 use crate::query::JointQuestion;
 use crate::query::fuse::tests_support::row;
 use crate::query::neighbours::MAX_CONTEXT;
@@ -131,6 +132,14 @@ impl Memory for Double {
     async fn names(&self, _: Vec<String>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
         let named = self.named.iter().take(limit);
         Ok(named.map(|(id, share)| self.scored(*id, *share)).collect())
+    }
+
+    async fn values_of(&self, facet: Facet) -> Result<Vec<String>, String> {
+        let values: &[&str] = match facet {
+            Facet::Camera => &["Canon EOS R5", "iPhone 15"],
+            Facet::Show => &[],
+        };
+        Ok(values.iter().map(ToString::to_string).collect())
     }
 
     async fn segments(&self, spans: Vec<Span>) -> Result<Vec<hippo_index::Hit>, String> {
@@ -339,6 +348,19 @@ async fn filters_reach_the_legs() {
     assert_eq!(filter.langs, ["zh"]);
     assert!(filter.after_ms.is_some() && filter.before_ms.is_none());
     assert_eq!((filter.none, filter.phrases), (words.none, words.phrases));
+    let by_name = ask("cost camera:\"r5 CANON\" camera:iphone");
+    answer(&memory, &by_name).await.unwrap();
+    let (_, filter) = memory.asked.lock().unwrap()[1].clone();
+    assert_eq!(filter.cameras, ["Canon EOS R5", "iPhone 15"]);
+    let unknown = answer(&memory, &ask("cost camera:nikon"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "no file has a camera like `nikon`: there are Canon EOS R5, iPhone 15"
+    );
+    let none = answer(&memory, &ask("cost show:news")).await.unwrap_err();
+    assert!(none.to_string().contains("none says which"), "{none}");
     let outside = answer(&memory, &ask("cost in:/nowhere")).await.unwrap_err();
     assert!(outside.to_string().contains("watched are /d"), "{outside}");
 }

@@ -32,6 +32,10 @@ const PICTURE_CEILING: f64 = 0.8;
 const NAME_CEILING: f64 = 0.8;
 /// Shorter texts (a heading, "Yes.") stand in many files and are no copies of each other.
 const SAME_TEXT_MIN_BYTES: usize = 40;
+/// The kind of pictures.
+const PICTURE: &str = "image";
+/// The source of words for what a picture shows.
+const TAGS: &str = "tags";
 
 /// What the legs found, each best first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,6 +84,8 @@ pub struct Fused {
     pub names: Option<f32>,
     /// Paths of other files with the same segment.
     pub also_at: Vec<String>,
+    /// Paths of pictures that look alike; `alike` fills it in.
+    pub alike: Vec<String>,
     /// The share of the question's content words in its text, where that was looked into.
     pub covered: Option<f64>,
     /// How far it stands out by anything but words, 0 to 1: passage, looks or name.
@@ -114,14 +120,20 @@ pub struct Question {
 }
 
 /// For each segment's id, the id under which all segments of its text go: the same passage in two
-/// files is one answer. What a file says twice are two, and short texts are nobody's copy.
+/// files is one answer. What a file says twice are two, and short texts are nobody's copy. All
+/// that belongs to a picture, what it shows and what is written in it, is one answer too.
 fn same(found: Found<'_>) -> HashMap<&str, &str> {
     let mut times_in_file: HashMap<(&str, u64), usize> = HashMap::new();
     let mut first: HashMap<(&str, usize), &str> = HashMap::new();
+    let mut pictures: HashMap<u64, &str> = HashMap::new();
     let mut same = HashMap::new();
     for row in found.all().map(|ranked| &ranked.scored.row) {
         let (id, text) = (row.id.as_str(), row.text.as_str());
         if same.contains_key(id) {
+            continue;
+        }
+        if row.kind == PICTURE {
+            same.insert(id, *pictures.entry(row.file).or_insert(id));
             continue;
         }
         if text.len() < SAME_TEXT_MIN_BYTES {
@@ -220,7 +232,8 @@ fn fuse_tier(
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
             let exact = words.is_some() && share.is_some_and(|share| share >= 1.0);
             let text = if words.is_some() || passage.is_some() {
-                trust.combine(w, p, exact, words.is_some()) * texts_keep
+                let most = question.most_of(&candidate.rows);
+                trust.combine(w, p, exact, words.is_some()) * texts_keep * most
             } else {
                 0.0
             };
@@ -251,12 +264,25 @@ impl Question {
     /// How far a picture of this similarity answers, 0 to 1.
     fn looks(&self, similarity: f32) -> f64 {
         let [from, to] = self.picture_scale.map(f64::from);
-        let ceiling = if self.for_pictures {
+        ratio(finite(similarity) - from, to - from) * self.picture_ceiling()
+    }
+
+    /// The most that words in these rows can make of them: a model's words for a picture are its
+    /// looks once more.
+    fn most_of(&self, rows: &[Hit]) -> f64 {
+        if rows.iter().all(|row| row.source == TAGS) {
+            self.picture_ceiling()
+        } else {
+            1.0
+        }
+    }
+
+    fn picture_ceiling(&self) -> f64 {
+        if self.for_pictures {
             1.0
         } else {
             PICTURE_CEILING
-        };
-        ratio(finite(similarity) - from, to - from) * ceiling
+        }
     }
 }
 
@@ -291,6 +317,7 @@ impl Candidate {
             joint: self.scores[2],
             names,
             also_at: rows.map(|row| row.path).collect(),
+            alike: Vec::new(),
             covered: None,
             stands_out: 0.0,
             quality: 0.0,
@@ -317,6 +344,25 @@ fn before(a: &Fused, b: &Fused) -> std::cmp::Ordering {
 pub(crate) mod tests_support {
     use hippo_index::Hit;
 
+    use super::Fused;
+
+    /// A hit that no leg has scored.
+    pub(crate) fn fused(id: usize, text: &str) -> Fused {
+        Fused {
+            row: row(id, text),
+            score: 0.0,
+            words: None,
+            passage: None,
+            joint: None,
+            names: None,
+            also_at: Vec::new(),
+            alike: Vec::new(),
+            covered: None,
+            stands_out: 0.0,
+            quality: 0.0,
+        }
+    }
+
     /// A text file of one segment.
     pub(crate) fn row(id: usize, text: &str) -> Hit {
         Hit {
@@ -337,6 +383,7 @@ pub(crate) mod tests_support {
             source: "body".to_owned(),
             text: text.to_owned(),
             generation: String::new(),
+            facts: hippo_index::Facts::default(),
         }
     }
 }

@@ -309,3 +309,43 @@ fn the_same_passage_in_two_files_is_shown_once_and_where_it_can_be_played() {
     assert_eq!(order.len(), 2);
     assert!(order.iter().all(|fused| fused.also_at.len() == 1));
 }
+
+#[test]
+fn a_picture_is_one_hit_whatever_finds_it() {
+    let mut words = leg(&[
+        (1, "sale ends on sunday", 4.0),
+        (1, "the sale of the year", 3.0),
+        (2, "sale", 2.0),
+    ]);
+    words[1].scored.row.id = "0001b".to_owned();
+    words[1].scored.row.ordinal = 2;
+    let mut joint = leg(&[(1, "", 0.25)]);
+    joint[0].scored.row.id = "0001a".to_owned();
+    for ranked in words.iter_mut().chain(&mut joint) {
+        if ranked.scored.row.file == 1 {
+            ranked.scored.row.kind = "image".to_owned();
+        }
+    }
+    let found = Found {
+        words: &words,
+        joint: &joint,
+        ..Found::default()
+    };
+    let order = super::fuse(&question("sale sunday", 0.5), found, TIER);
+    assert_eq!(ids(&order), [1, 2]);
+    assert_eq!((order[0].words, order[0].joint), (Some(4.0), Some(0.25)));
+    assert_eq!(order[0].row.text, "sale ends on sunday");
+}
+
+#[test]
+fn a_models_words_for_a_picture_weigh_as_much_as_its_looks() {
+    let mut words = leg(&[(1, "dog 狗, beach 海滩", 9.0), (2, "the dog is old", 4.0)]);
+    words[0].scored.row.kind = "image".to_owned();
+    words[0].scored.row.source = "tags".to_owned();
+    let order = fuse(&question("dog", 0.5), &words, &[], TIER);
+    let by_tags = order.iter().find(|f| f.row.file == 1).unwrap();
+    assert!((by_tags.score - PICTURE_CEILING).abs() < 1e-9);
+    let mut asked = question("dog", 0.5);
+    asked.for_pictures = true;
+    assert_eq!(ids(&fuse(&asked, &words, &[], TIER))[0], 1);
+}

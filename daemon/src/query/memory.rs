@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hippo_config::Settings;
 use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
 
+use crate::journal::Facet;
 use crate::service::wire::Fresh;
 
 /// What a question needs of the rest of the daemon; a double of it stands in the tests.
@@ -57,6 +58,8 @@ pub trait Memory: Clone + Send + Sync + 'static {
         filter: Filter,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
+    /// The cameras, or shows, that files have.
+    fn values_of(&self, facet: Facet) -> impl Future<Output = Result<Vec<String>, String>> + Send;
     /// The segments at these places, of whatever revision.
     fn segments(
         &self,

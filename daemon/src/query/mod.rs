@@ -6,7 +6,8 @@
 //! Promise: a leg that is absent, slow or broken is named in the answer and takes nothing from
 //! the others.
 
-pub mod answer;
+pub mod alike;
+mod answer;
 pub mod context;
 pub mod evidence;
 pub mod fuse;

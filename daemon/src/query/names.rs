@@ -4,6 +4,7 @@ use jiff::Zoned;
 
 use super::sort::Sort;
 use super::when;
+use crate::journal::Facet;
 
 /// The kinds of `kind:`.
 pub const KINDS: [&str; 5] = ["text", "pdf", "image", "audio", "video"];
@@ -56,18 +57,30 @@ pub(super) enum Key {
     Before,
     After,
     Lang,
+    Camera,
+    Show,
     Sort,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 6] = [
+    pub(super) const ALL: [Key; 8] = [
         Key::Kind,
         Key::In,
         Key::Before,
         Key::After,
         Key::Lang,
+        Key::Camera,
+        Key::Show,
         Key::Sort,
     ];
+
+    /// The filter by this.
+    pub(super) fn of(facet: Facet) -> Key {
+        match facet {
+            Facet::Camera => Key::Camera,
+            Facet::Show => Key::Show,
+        }
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -76,6 +89,8 @@ impl Key {
             Key::Before => "before",
             Key::After => "after",
             Key::Lang => "lang",
+            Key::Camera => "camera",
+            Key::Show => "show",
             Key::Sort => "sort",
         }
     }
@@ -87,6 +102,8 @@ impl Key {
             Key::Before => "`before:2024-03-01`",
             Key::After => "`after:7d`",
             Key::Lang => "`lang:zh`",
+            Key::Camera => "`camera:canon`",
+            Key::Show => "`show:\"morning news\"`",
             Key::Sort => "`sort:newest`",
         }
     }
@@ -125,6 +142,9 @@ pub(super) fn near_miss(typed: &str, value: &str, now: &Zoned) -> Option<Key> {
         Key::In => value.starts_with(['/', '~', '.']) && !value.starts_with("//"),
         Key::Before | Key::After => when::moment(value, now).is_some(),
         Key::Sort => Sort::named(value).is_some(),
+        Key::Camera => true,
+        // `shop:` and `slow:` are words.
+        Key::Show => false,
     };
     let alias = KEY_ALIASES.iter().find(|(alias, _)| *alias == typed);
     alias

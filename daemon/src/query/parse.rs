@@ -1,7 +1,7 @@
 //! The query language, made so that plain questions need none of it.
 //!
 //! Words are alternatives (OR), best matches first. `"a phrase"` must stand, `-word` must not,
-//! and `kind:`, `in:`, `before:`, `after:`, `lang:` narrow the search; `sort:` orders what was
+//! and `kind:`, `in:`, `before:`, `after:`, `lang:`, `camera:`, `show:` narrow the search; `sort:` orders what was
 //! found. Full-width colons and the quotes “ ” 「 」 『 』 mean the same as theirs. Promises: no
 //! input panics; what is not clearly a filter is a word (`https://…`, `10:30`, `std::fs`); what is
 //! clearly a slip (`knid:pdf`) is an error that says what was meant; [`Query`]'s `Display` parses
@@ -34,12 +34,16 @@ pub struct Query {
     pub kinds: Vec<String>,
     /// Folders, as typed; `answer` resolves them.
     pub within: Vec<String>,
-    /// Only what changed before this.
+    /// Only what is dated before this: taken, published or else changed.
     pub before: Option<Moment>,
-    /// Only what changed at or after this.
+    /// Only what is dated at or after this.
     pub after: Option<Moment>,
     /// Languages wanted; empty means all.
     pub langs: Vec<String>,
+    /// Cameras wanted, as typed; empty means any file.
+    pub cameras: Vec<String>,
+    /// Shows wanted, as typed; empty means any file.
+    pub shows: Vec<String>,
     /// What comes first, where that was said.
     pub sort: Option<Sort>,
 }
@@ -216,6 +220,9 @@ impl Query {
                 }
             }
             Key::In => push_once(&mut self.within, value.to_owned()),
+            // Shows have commas in their names.
+            Key::Camera => push_once(&mut self.cameras, value.to_owned()),
+            Key::Show => push_once(&mut self.shows, value.to_owned()),
             Key::Before | Key::After => self.date(key, value, now)?,
             // The last one is meant, as with any switch.
             Key::Sort => {
@@ -276,6 +283,8 @@ impl fmt::Display for Query {
             ("kind", &self.kinds),
             ("in", &self.within),
             ("lang", &self.langs),
+            ("camera", &self.cameras),
+            ("show", &self.shows),
         ];
         for (key, values) in lists {
             parts.extend(

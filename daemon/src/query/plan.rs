@@ -4,15 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hippo_index::Filter;
+use hippo_index::fold::fold;
 
 use super::legs::LEGS;
 use super::memory::Memory;
+use super::names::Key;
 use super::neighbours::MAX_CONTEXT;
 use super::parse::Query;
 use super::quality::DEFAULT_FLOOR;
-use super::query_error::SearchError;
+use super::query_error::{QueryError, SearchError};
 use super::sort::{SORTED_DEPTH, Sort};
 use super::within::Places;
+use crate::journal::Facet;
 use crate::service::wire::SearchRequest;
 
 /// The most hits in one answer.
@@ -34,6 +37,8 @@ pub(super) struct Plan {
     pub(super) tier: usize,
     /// The quality below which a hit is left out.
     pub(super) floor: f64,
+    /// Whether pictures that look alike are shown each by itself.
+    pub(super) all: bool,
     /// Neighbours wanted on each side of a hit.
     pub(super) context: usize,
     pub(super) deadline: Duration,
@@ -76,6 +81,7 @@ impl Plan {
             offset,
             tier,
             floor: floor(request)?,
+            all: request.all,
             context: request.context,
             deadline: Duration::from_millis(settings.search.deadline_ms),
             words: wants("words") && !alone,
@@ -204,6 +210,8 @@ async fn filter<M: Memory>(
     }
     Ok(Filter {
         kinds: query.kinds.clone(),
+        cameras: named(memory, Facet::Camera, &query.cameras).await?,
+        shows: named(memory, Facet::Show, &query.shows).await?,
         under,
         before_ms: query.before.as_ref().map(|m| m.epoch_ms),
         after_ms: query.after.as_ref().map(|m| m.epoch_ms),
@@ -215,6 +223,49 @@ async fn filter<M: Memory>(
             None => query.phrases.clone(),
         },
     })
+}
+
+/// Which of the values that files have are meant. A part of one is enough: `canon r5` means a
+/// Canon EOS R5.
+async fn named<M: Memory>(
+    memory: &M,
+    facet: Facet,
+    typed: &[String],
+) -> Result<Vec<String>, SearchError> {
+    if typed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = memory.values_of(facet).await;
+    let known = known.map_err(SearchError::Catalog)?;
+    let mut meant: Vec<String> = Vec::new();
+    for typed in typed {
+        let parts: Vec<String> = typed.split_whitespace().map(fold).collect();
+        let fits = |value: &&String| {
+            let value = fold(value);
+            parts.iter().all(|part| value.contains(part.as_str()))
+        };
+        let before = meant.len();
+        meant.extend(known.iter().filter(fits).cloned());
+        if meant.len() == before {
+            return Err(QueryError::UnknownValue {
+                key: Key::of(facet).name(),
+                value: typed.clone(),
+                known: some_of(&known),
+            }
+            .into());
+        }
+    }
+    Ok(meant)
+}
+
+/// A few of these, for an error.
+fn some_of(known: &[String]) -> String {
+    const NAMED: usize = 8;
+    let mut text = known[..known.len().min(NAMED)].join(", ");
+    if known.len() > NAMED {
+        text.push_str(", …");
+    }
+    text
 }
 
 #[cfg(test)]

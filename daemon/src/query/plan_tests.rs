@@ -18,6 +18,8 @@ fn hostile() -> impl Strategy<Value = String> {
         "after:",
         "lang:",
         "sort:",
+        "camera:",
+        "show:\"",
         "-kind:",
         "in:\"",
         "after:\"",

@@ -65,6 +65,16 @@ pub enum QueryError {
         /// As typed.
         value: String,
     },
+    /// A camera or a show that no file has.
+    #[error("no file has a {key} like `{value}`{}", known_ones(.known))]
+    UnknownValue {
+        /// Which filter.
+        key: &'static str,
+        /// As typed.
+        value: String,
+        /// Some that there are; empty where there is none.
+        known: String,
+    },
     /// A range with nothing in it.
     #[error("nothing is both after {after} and before {before}: swap the two")]
     EmptyRange {
@@ -96,6 +106,13 @@ pub enum QueryError {
     /// A folder that cannot be resolved.
     #[error("{0}")]
     Folder(String),
+}
+
+fn known_ones(known: &str) -> String {
+    if known.is_empty() {
+        return ": none says which it has".to_owned();
+    }
+    format!(": there are {known}")
 }
 
 impl QueryError {

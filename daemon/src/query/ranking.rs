@@ -9,6 +9,7 @@ use std::path::Path;
 
 use hippo_index::{Filter, Scored, fold};
 
+use super::alike;
 use super::fuse::{Found, Fused, Question, Ranked, fuse};
 use super::legs::{self, LEGS, LegsFound};
 use super::memory::{Live, Memory};
@@ -66,7 +67,10 @@ pub(super) async fn rank<M: Memory>(
         joint: &joint,
         names: &names,
     };
-    let all = fuse(&question, found, plan.tier);
+    let mut all = fuse(&question, found, plan.tier);
+    if !plan.all {
+        all = alike::folded(all);
+    }
     let any = !all.is_empty();
     let order = Quality::of(&all, &question.tokens, plan.floor).keep(all, most);
     Ok(Ranking {

@@ -17,9 +17,9 @@ pub enum Sort {
     /// The best match.
     #[default]
     Best,
-    /// The file that was changed last.
+    /// The file that is dated last: taken, published or else changed.
     Newest,
-    /// The file that has not been changed for longest.
+    /// The file that is dated first.
     Oldest,
 }
 
@@ -47,8 +47,12 @@ impl Sort {
     pub(super) fn apply(self, order: &mut [Fused]) {
         match self {
             Sort::Best => {}
-            Sort::Newest => order.sort_by_key(|fused| Reverse(fused.row.mtime_ms)),
-            Sort::Oldest => order.sort_by_key(|fused| fused.row.mtime_ms),
+            Sort::Newest => order.sort_by_key(|fused| Reverse(dated(fused))),
+            Sort::Oldest => order.sort_by_key(dated),
         }
     }
+}
+
+fn dated(fused: &Fused) -> i64 {
+    fused.row.facts.dated_ms.unwrap_or(fused.row.mtime_ms)
 }

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use super::api::{Api, ApiError};
 use super::wire;
 use crate::engine::{EngineError, Handle};
+use crate::journal::Facet;
 use crate::query::{JointQuestion, Live, Memory};
 use crate::transcript::Line;
 
@@ -92,6 +93,11 @@ impl Memory for Handle {
         limit: usize,
     ) -> Result<Vec<Scored>, String> {
         super::named::names(self, tokens, filter, limit).await
+    }
+
+    async fn values_of(&self, facet: Facet) -> Result<Vec<String>, String> {
+        let values = Handle::values_of(self, facet).await;
+        values.map_err(|e| e.to_string())
     }
 
     async fn segments(&self, spans: Vec<Span>) -> Result<Vec<Hit>, String> {

@@ -106,6 +106,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         legs: params.list("legs")?,
         min_quality: params.share("min_quality")?,
         cwd: params.one("cwd")?,
+        all: params.flag("all")?,
         context: params.number("context")?.unwrap_or_default(),
     })
 }

@@ -54,8 +54,15 @@ fn kept(filter: &Filter, named: &Named) -> bool {
     let under = |folder: &String| named.path.starts_with(Path::new(folder));
     (filter.kinds.is_empty() || filter.kinds.contains(&named.kind))
         && (filter.under.is_empty() || filter.under.iter().any(under))
-        && filter.before_ms.is_none_or(|ms| named.mtime_ms < ms)
-        && filter.after_ms.is_none_or(|ms| named.mtime_ms >= ms)
+        && filter.before_ms.is_none_or(|ms| named.dated_ms < ms)
+        && filter.after_ms.is_none_or(|ms| named.dated_ms >= ms)
+        && any_of(&filter.cameras, named.camera.as_ref())
+        && any_of(&filter.shows, named.show.as_ref())
+}
+
+/// Nothing asked for, or one of what was.
+fn any_of(wanted: &[String], value: Option<&String>) -> bool {
+    wanted.is_empty() || value.is_some_and(|value| wanted.contains(value))
 }
 
 /// What the segment, the title and the name must and must not have.
@@ -105,7 +112,9 @@ mod tests {
             path: path.into(),
             title: Some("The plan".to_owned()),
             kind: "pdf".to_owned(),
-            mtime_ms: 1_000,
+            dated_ms: 1_000,
+            camera: None,
+            show: None,
         }
     }
 

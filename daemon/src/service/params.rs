@@ -84,6 +84,18 @@ impl Params {
         value.parse().map(Some).map_err(bad)
     }
 
+    /// Whether the one value of a name says yes; its name alone does.
+    pub fn flag(&self, name: &str) -> Result<bool, Fault> {
+        match self.one(name)?.as_deref() {
+            None | Some("false" | "0" | "no") => Ok(false),
+            Some("" | "true" | "1" | "yes") => Ok(true),
+            Some(other) => Err(Fault::bad(
+                "bad_parameter",
+                format!("`{name}={other}` is neither `true` nor `false`"),
+            )),
+        }
+    }
+
     /// The one value of a name, as an absolute path; any bytes that a path can have.
     pub fn path(&self, name: &str) -> Result<Option<PathBuf>, Fault> {
         let value = self.single(name)?;

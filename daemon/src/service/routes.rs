@@ -94,6 +94,7 @@ const SEARCH_PARAMS: &[&str] = &[
     "sort",
     "legs",
     "min_quality",
+    "all",
     "cwd",
     "context",
 ];

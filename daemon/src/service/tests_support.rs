@@ -13,6 +13,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 use super::api::{Api, ApiError};
 use super::wire::{self, Event, EventKind, Fresh};
+use crate::journal::Facet;
 use crate::query::fuse::tests_support::row;
 use crate::query::{JointQuestion, Live, Memory};
 
@@ -181,6 +182,10 @@ impl Memory for Double {
     }
 
     async fn names(&self, _: Vec<String>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn values_of(&self, _: Facet) -> Result<Vec<String>, String> {
         Ok(Vec::new())
     }
 

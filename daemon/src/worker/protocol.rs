@@ -227,6 +227,7 @@ pub(super) fn labels(metadata: &mut Metadata) -> impl Iterator<Item = &mut Strin
         kind: _,
         pages: _,
         in_pixels: _,
+        looks: _,
     } = metadata;
     let shot = shot
         .iter_mut()

@@ -60,7 +60,7 @@ fn wait_for_vectors(daemon: &Daemon) {
 
 /// Pictures that the joint leg alone finds.
 fn seen(daemon: &Daemon) -> usize {
-    let asked = json!({"q": "a dog", "legs": ["joint"], "limit": 100});
+    let asked = json!({"q": "a dog", "legs": ["joint"], "limit": 100, "all": true});
     let answer = daemon.client().post("/v1/search", &asked);
     let joint = |hit: &&Value| hit["legs"]["joint"].is_number() && hit["kind"] == "image";
     hits(&answer).iter().filter(joint).count()

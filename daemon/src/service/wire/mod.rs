@@ -50,6 +50,14 @@ pub struct Why {
     pub segments: Option<u64>,
     /// Its title.
     pub title: Option<String>,
+    /// When it was taken, recorded or published, by its own account.
+    pub dated_at: Option<String>,
+    /// The camera that took it.
+    pub camera: Option<String>,
+    /// Where it was taken: latitude and longitude in degrees.
+    pub place: Option<String>,
+    /// The podcast, series or album that it belongs to.
+    pub show: Option<String>,
     /// Which engine read it.
     pub extractor: Option<String>,
     /// By which extractor and models its rows were made.

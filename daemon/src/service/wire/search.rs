@@ -35,6 +35,8 @@ pub struct SearchRequest {
     pub min_quality: Option<f64>,
     /// The asker's working directory, from which relative folders are read.
     pub cwd: Option<String>,
+    /// Show pictures that look alike each by itself.
+    pub all: bool,
     /// Segments wanted before and after each hit, at most 10.
     pub context: usize,
 }
@@ -99,6 +101,14 @@ pub struct Hit {
     pub legs: Legs,
     /// When the file was last changed.
     pub changed_at: Option<String>,
+    /// When it was taken, recorded or published, by its own account; null where it has none.
+    pub dated_at: Option<String>,
+    /// Of a picture: the camera.
+    pub camera: Option<String>,
+    /// Of a recording: the podcast, series or album that it belongs to.
+    pub show: Option<String>,
+    /// Of a picture: others that look alike and were found too; see `all`.
+    pub alike: Vec<String>,
     /// The place as a link: `file:///a/b.pdf#page=3`, `file:///a/b.mp3#t=1843` in seconds.
     pub link: String,
     /// What stands before it in the file, in the file's order; empty unless `context` asked.

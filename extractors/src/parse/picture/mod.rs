@@ -15,6 +15,7 @@ mod colour;
 mod count;
 mod decode;
 mod fit;
+mod looks;
 mod scan;
 
 use hippo_config::Limits;
@@ -126,6 +127,8 @@ pub(super) fn read(
             .map_err(|error| Refusal::failed("scale", format!("it cannot be scaled: {error}")))?;
         fitted.push(picture);
     }
+    metadata.looks = looks::looks(&decoded.picture)
+        .map_err(|error| Refusal::failed("scale", format!("it cannot be scaled: {error}")))?;
     writer.picture(&about.text(), Place::CAPTION, fitted.into_iter());
     metadata.in_pixels = 1;
     if let Some(longest) = wants.scans {

@@ -232,13 +232,18 @@ fn fuse_tier(
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
             let exact = words.is_some() && share.is_some_and(|share| share >= 1.0);
             let text = if words.is_some() || passage.is_some() {
-                let most = question.most_of(&candidate.rows);
-                trust.combine(w, p, exact, words.is_some()) * texts_keep * most
+                trust.combine(w, p, exact, words.is_some()) * texts_keep
             } else {
                 0.0
             };
-            // Both are evidence: neither takes from the other.
-            let score = joint.map_or(text, |s| 1.0 - (1.0 - text) * (1.0 - question.looks(s)));
+            let looks = joint.map_or(0.0, |s| question.looks(s));
+            let score = if candidate.rows.iter().all(|row| row.source == TAGS) {
+                // A model's words for a picture are its looks once more.
+                looks.max(text * question.picture_ceiling())
+            } else {
+                // Both are evidence: neither takes from the other.
+                1.0 - (1.0 - text) * (1.0 - looks)
+            };
             let by_name = candidate.called(&called);
             let named = by_name.map_or(0.0, |share| finite(share).powi(2) * NAME_CEILING);
             let score = 1.0 - (1.0 - score) * (1.0 - named);
@@ -265,16 +270,6 @@ impl Question {
     fn looks(&self, similarity: f32) -> f64 {
         let [from, to] = self.picture_scale.map(f64::from);
         ratio(finite(similarity) - from, to - from) * self.picture_ceiling()
-    }
-
-    /// The most that words in these rows can make of them: a model's words for a picture are its
-    /// looks once more.
-    fn most_of(&self, rows: &[Hit]) -> f64 {
-        if rows.iter().all(|row| row.source == TAGS) {
-            self.picture_ceiling()
-        } else {
-            1.0
-        }
     }
 
     fn picture_ceiling(&self) -> f64 {

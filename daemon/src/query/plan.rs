@@ -81,7 +81,8 @@ impl Plan {
             offset,
             tier,
             floor: floor(request)?,
-            all: request.all,
+            // Who asks for what looks alike wants to see it.
+            all: request.all || alone,
             context: request.context,
             deadline: Duration::from_millis(settings.search.deadline_ms),
             words: wants("words") && !alone,

@@ -22,6 +22,7 @@ pub mod parse;
 pub mod passage;
 pub mod reading;
 mod reflow;
+mod thumbnail;
 mod weight;
 
 pub use extraction::{
@@ -29,3 +30,4 @@ pub use extraction::{
     Verdict, Wants,
 };
 pub use format::{format_class, refuse_unread};
+pub use thumbnail::jpeg;

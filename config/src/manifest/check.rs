@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Component, Path};
 
-use super::{MANIFEST_FILE, Manifest, ModelFile, PictureTower, Role, TextTower};
+use super::{Fit, MANIFEST_FILE, Manifest, ModelFile, PictureTower, Role, TextTower};
 
 /// Dimensions of a vector, at most: the largest text encoders have 4,096.
 const DIM_MAX: usize = 8_192;
@@ -185,6 +185,9 @@ fn picture(found: &mut Problems, tower: &PictureTower) {
     let size = tower.size;
     found.hold((1..=SIZE_MAX).contains(&size), || {
         format!("picture.size is {size}, must be 1 to {SIZE_MAX}")
+    });
+    found.hold(tower.fit != Fit::Inside, || {
+        "picture.fit is inside, must be squash or crop".to_owned()
     });
     let graph = &tower.graph;
     for (what, name) in [("input", &graph.input), ("output", &graph.output)] {

@@ -146,6 +146,7 @@ impl Essence<'_> {
         self.text(match fit {
             Fit::Squash => "squash",
             Fit::Crop => "crop",
+            Fit::Inside => "inside",
         });
         self.text(match filter {
             Filter::Bilinear => "bilinear",

@@ -22,6 +22,9 @@ pub enum Fit {
     Squash,
     /// The short side is scaled to the size, and the middle is cut out.
     Crop,
+    /// The long side is scaled to the size, unless it is shorter, and the shape is kept: to be
+    /// looked at, for models take squares: no manifest may have it.
+    Inside,
 }
 
 /// How a picture is scaled: as Pillow does it, with its antialiasing.

@@ -12,7 +12,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::EngineError;
 use super::driver::Event;
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, ear, looks, model_status, models, reader, status, transcript};
+use super::{chosen, ear, looks, model_status, models, reader, status, thumbnails, transcript};
 use crate::journal::{Facet, Live, Named, now_ms};
 use crate::service::wire;
 use crate::transcript::Line;
@@ -199,6 +199,11 @@ impl Handle {
     /// What was said in a file.
     pub async fn transcript(&self, path: &Path) -> Result<Vec<Line>, EngineError> {
         transcript::lines(&self.shared, path).await
+    }
+
+    /// A small JPEG of a picture that hippo knows.
+    pub async fn thumbnail(&self, path: &Path) -> Result<Vec<u8>, EngineError> {
+        thumbnails::thumbnail(&self.shared, path).await
     }
 
     /// The watched folders.

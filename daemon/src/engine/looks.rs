@@ -123,7 +123,7 @@ async fn decode(shared: &Arc<Shared>, file: u64, wants: Wants) -> Result<Vec<Sho
 }
 
 /// Has the worker decode an open file.
-async fn pixels(
+pub(super) async fn pixels(
     shared: &Shared,
     opened: File,
     path: &Path,

@@ -39,6 +39,7 @@ mod status;
 mod survey;
 mod sweep;
 mod tags;
+mod thumbnails;
 mod transcript;
 mod upkeep;
 

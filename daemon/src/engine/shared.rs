@@ -84,6 +84,8 @@ pub(super) struct Shared {
     pub(super) ocr: RwLock<Chosen>,
     /// Who hears recordings.
     pub(super) listening: Listening,
+    /// How many thumbnails are kept, where that is known.
+    pub(super) thumbnails: Mutex<Option<usize>>,
     /// How fast rows get vectors that they lacked.
     pub(super) filling: Mutex<Pace>,
     pub(super) folders: RwLock<Vec<Arc<FolderRuntime>>>,
@@ -131,6 +133,7 @@ impl Shared {
             models: parts.models,
             ocr: RwLock::default(),
             listening: Listening::default(),
+            thumbnails: Mutex::default(),
             filling: Mutex::default(),
             folders: RwLock::default(),
             at_work: Mutex::default(),

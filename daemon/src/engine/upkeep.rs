@@ -11,6 +11,7 @@ use hippo_index::Step;
 use tokio::sync::watch;
 
 use super::shared::{Shared, blocking};
+use super::thumbnails;
 use crate::journal::now_ms;
 
 /// Between looks while rows are being written: often enough that queries never scan many
@@ -62,6 +63,10 @@ async fn erase(shared: &Arc<Shared>) {
     let forgotten = blocking(move || Ok(forgetting.journal.forget_unowned_hearings()?)).await;
     if let Err(error) = forgotten {
         tracing::warn!(%error, "what was heard of deleted files is still on the disk");
+        shared.deleted.store(true, Ordering::Relaxed);
+    }
+    if let Err(error) = thumbnails::forget_unowned(shared).await {
+        tracing::warn!(%error, "thumbnails of deleted files are still on the disk");
         shared.deleted.store(true, Ordering::Relaxed);
     }
     for step in [Step::Compact, Step::Index, Step::Prune] {

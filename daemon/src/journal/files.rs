@@ -113,6 +113,14 @@ impl Journal {
         })
     }
 
+    /// Whether some file has this content.
+    pub fn has_content(&self, content: &[u8; 32]) -> Result<bool> {
+        self.read("looking for a content", |c| {
+            c.prepare_cached("SELECT 1 FROM file WHERE content = ?1 AND state <> 7 LIMIT 1")?
+                .exists([content])
+        })
+    }
+
     /// Where a file is now, and the folder that it belongs to; `None` once it is forgotten.
     pub fn place_of(&self, id: u64) -> Result<Option<(PathBuf, PathBuf)>> {
         self.read("looking up a place", |c| {

@@ -22,6 +22,8 @@ pub trait Api: Memory {
     /// What was said in one file.
     fn transcript(&self, path: PathBuf)
     -> impl Future<Output = Result<Vec<Line>, ApiError>> + Send;
+    /// A small JPEG of a picture.
+    fn thumbnail(&self, path: PathBuf) -> impl Future<Output = Result<Vec<u8>, ApiError>> + Send;
     /// Returns when all that existed at the call is searchable.
     fn wait(
         &self,

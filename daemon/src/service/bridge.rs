@@ -139,6 +139,10 @@ impl Api for Handle {
         Ok(Handle::transcript(self, &path).await?)
     }
 
+    async fn thumbnail(&self, path: PathBuf) -> Result<Vec<u8>, ApiError> {
+        Ok(Handle::thumbnail(self, &path).await?)
+    }
+
     async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {
         Ok(Handle::wait(self, timeout).await?)
     }

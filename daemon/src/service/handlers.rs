@@ -59,6 +59,10 @@ pub(super) async fn handle<A: Api>(
             let text = transcript::write(&lines, format);
             ([(header::CONTENT_TYPE, format.mime())], text).into_response()
         }
+        Operation::Thumbnail => {
+            let jpeg = api.thumbnail(needed_path(&asked.params)?).await?;
+            ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
+        }
         Operation::Retry => {
             let request: wire::RetryRequest = json(&asked.body)?;
             let under = request

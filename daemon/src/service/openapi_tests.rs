@@ -372,7 +372,10 @@ async fn every_route_answers_as_described() {
         let (query, body) = match route.operation {
             Operation::SearchByParameters => ("?q=cost", ""),
             Operation::Search | Operation::Context => ("", r#"{"q": "cost"}"#),
-            Operation::RemoveFolder | Operation::Why | Operation::Transcript => ("?path=/d", ""),
+            Operation::RemoveFolder
+            | Operation::Why
+            | Operation::Transcript
+            | Operation::Thumbnail => ("?path=/d", ""),
             Operation::AddFolder => ("", r#"{"path": "/d"}"#),
             Operation::UseModel | Operation::ForgetModel => ("", r#"{"role": "passage"}"#),
             _ => ("", ""),

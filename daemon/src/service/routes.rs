@@ -29,6 +29,8 @@ pub enum Operation {
     Why,
     /// `GET /v1/transcript`
     Transcript,
+    /// `GET /v1/thumbnail`
+    Thumbnail,
     /// `POST /v1/retry`
     Retry,
     /// `POST /v1/models/use`
@@ -127,7 +129,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 18] = [
     route(
         "GET",
         "/v1/search",
@@ -155,6 +157,14 @@ pub const ROUTES: [Route; 17] = [
         Operation::Transcript,
         &["path", "format"],
         QUICK,
+    ),
+    route(
+        "GET",
+        "/v1/thumbnail",
+        Operation::Thumbnail,
+        &["path"],
+        // A large picture that is decoded while others are being read.
+        MODEL,
     ),
     route("POST", "/v1/retry", Operation::Retry, &[], FOLDER),
     route("POST", "/v1/models/use", Operation::UseModel, &[], MODEL),

@@ -224,6 +224,10 @@ impl Api for Double {
         Ok(Vec::new())
     }
 
+    async fn thumbnail(&self, _: PathBuf) -> Result<Vec<u8>, ApiError> {
+        Ok(b"\xFF\xD8\xFF\xD9".to_vec())
+    }
+
     async fn wait(&self, timeout: Duration) -> Result<wire::Waited, ApiError> {
         match timeout.as_millis() {
             0 => Err(ApiError::WaitTimedOut { pending: 7 }),

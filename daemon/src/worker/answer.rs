@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use hippo_config::Limits;
+use hippo_config::{Fit, Limits};
 use hippo_extractors::{Metadata, Picture, Refusal, Scan, Segment, Wants};
 
 use super::protocol::{
@@ -257,8 +257,12 @@ impl<'a> Answer<'a> {
         if last.is_some_and(|last| last.ordinal == ordinal && last.spec >= spec) {
             return Err(format!("picture {spec} of segment {ordinal} out of order"));
         }
-        let pixels = wanted.size as usize * wanted.size as usize;
-        if size != [wanted.size; 2] {
+        let pixels = size[0] as usize * size[1] as usize;
+        let fits = match wanted.fit {
+            Fit::Squash | Fit::Crop => size == [wanted.size; 2],
+            Fit::Inside => size.iter().all(|side| (1..=wanted.size).contains(side)),
+        };
+        if !fits {
             return Err(format!("a picture of {size:?}, {} asked", wanted.size));
         }
         self.picture_bytes += pixels * 3;

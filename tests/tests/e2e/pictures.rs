@@ -282,3 +282,55 @@ fn photographs_are_found_by_their_day_and_camera_and_a_burst_is_one_hit() {
     let why = daemon.client().why(&first);
     assert_eq!(why["camera"], "Canon EOS R5", "{why:#}");
 }
+
+/// What the socket answers to a GET, head and body.
+fn get(home: &TempHome, target: &str) -> (String, Vec<u8>) {
+    use std::io::{Read as _, Write as _};
+    let mut socket = std::os::unix::net::UnixStream::connect(home.socket()).unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nHost: hippo\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let body = answer.split_off(end + 4);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+#[test]
+fn a_picture_has_a_thumbnail_which_goes_with_it() {
+    let home = TempHome::new();
+    let photo = photograph(900, 0.3, "2024:05:17 14:03:22", None);
+    let photo = home.write("photo.jpg", photo);
+    home.write("note.txt", "no picture");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let ask = |path: &Path| get(&home, &format!("/v1/thumbnail?path={}", path.display()));
+    let kept = || {
+        let dir = home.root().join("cache/thumbnails").read_dir();
+        dir.map_or(0, Iterator::count)
+    };
+    for _ in 0..2 {
+        let (head, body) = ask(&photo);
+        assert!(
+            head.contains("200 OK") && head.contains("image/jpeg"),
+            "{head}"
+        );
+        let shown = image::load_from_memory(&body).unwrap();
+        assert_eq!((shown.width(), shown.height()), (256, 170));
+        assert_eq!(kept(), 1);
+    }
+    // A copy is the same picture.
+    let copy = home.write("copy.jpg", fs::read(&photo).unwrap());
+    daemon.wait();
+    assert_eq!(ask(&copy).1, ask(&photo).1);
+    assert_eq!(kept(), 1);
+    let (head, body) = ask(&home.file("note.txt"));
+    let said = String::from_utf8(body).unwrap();
+    assert!(
+        !head.contains("200 OK") && said.contains("not among the pictures"),
+        "{said}"
+    );
+    fs::remove_file(&photo).unwrap();
+    fs::remove_file(&copy).unwrap();
+    daemon.until("the thumbnail has gone", |_| kept() == 0);
+}

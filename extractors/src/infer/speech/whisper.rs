@@ -57,6 +57,8 @@ pub struct Whisper {
     options: Options,
     /// The languages that it tells apart; empty where it knows English alone.
     languages: Vec<Language>,
+    /// Tokens of every window, for timing.
+    tokens: Option<i32>,
 }
 
 #[derive(Clone, Copy)]
@@ -97,7 +99,19 @@ impl Whisper {
             id: file.display().to_string(),
             options,
             languages,
+            tokens: None,
         })
+    }
+
+    /// The same for timing: a window is at most so many tokens and is never tried again at a
+    /// higher temperature. Random weights, which never come to an end, then do the same work
+    /// in every window.
+    #[must_use]
+    pub fn for_timing(self, tokens: i32) -> Whisper {
+        Whisper {
+            tokens: Some(tokens),
+            ..self
+        }
     }
 
     /// Whether it knows more than English.
@@ -184,6 +198,10 @@ impl Listener<'_> {
         params.set_entropy_thold(ENTROPY_MIN);
         params.set_logprob_thold(LOGPROB_MIN);
         params.set_no_speech_thold(NO_SPEECH_MAX);
+        if let Some(tokens) = self.model.tokens {
+            params.set_max_tokens(tokens);
+            params.set_temperature_inc(0.0);
+        }
         params.set_print_special(false);
         params.set_print_progress(false);
         params.set_print_realtime(false);

@@ -1,6 +1,6 @@
 //! `make bench`: one run, one table, the figures that the design promises.
 //!
-//! `bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch]`; without a word all but
+//! `bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch] [speech]`; without a word all but
 //! `million`, which builds a table of a million segments and takes its time. Each figure that
 //! is a comparison is measured on the same files in the same run, so that the machine cancels
 //! out. `HIPPO_SEED` changes the files; the seed is fixed otherwise, for runs to be compared.
@@ -13,6 +13,7 @@ mod ingest;
 mod recoll;
 mod report;
 mod search;
+mod speech;
 mod start;
 mod switch;
 
@@ -25,12 +26,14 @@ const SEED: u64 = 20_260_101;
 fn main() {
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!("bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch]");
+        println!(
+            "bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch] [speech]"
+        );
         return;
     }
     if parts.is_empty() {
         parts = [
-            "ingest", "fresh", "search", "disk", "start", "idle", "switch",
+            "ingest", "fresh", "search", "disk", "start", "idle", "switch", "speech",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -52,6 +55,7 @@ fn main() {
             "start" => start::run(&mut report),
             "switch" => switch::run(&mut report, &mut rng),
             "idle" => idle::run(&mut report),
+            "speech" => speech::run(&mut report, &mut rng),
             other => {
                 eprintln!("bench: there is no part called {other}; `bench --help` lists them");
                 std::process::exit(2);

@@ -65,7 +65,7 @@ step() {
 # Builds with cargo. On a terminal cargo draws its own progress bar; elsewhere one
 # line for every forty crates is enough.
 build() {
-    say "${BOLD}Building hippo${PLAIN} ${DIM}(the first time takes about half an hour on two cores, later ones seconds)${PLAIN}"
+    say "${BOLD}Building hippo${PLAIN} ${DIM}(the first time takes about 25 minutes on two cores, later ones seconds)${PLAIN}"
     if [ -t 2 ]; then
         cargo build --release --locked "$@"
         return

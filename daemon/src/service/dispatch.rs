@@ -17,7 +17,7 @@ use super::api::Api;
 use super::fault::Fault;
 use super::handlers;
 use super::params::Params;
-use super::routes::{Deadline, LATER, ROUTES, Route};
+use super::routes::{Deadline, ROUTES, Route};
 
 /// Requests that wait (`wait`, `events`) at once; they cost a task each, but should neither be
 /// boundless nor take the places of searches.
@@ -158,10 +158,6 @@ async fn read_body(request: Request, limit: usize) -> Result<Vec<u8>, Fault> {
 }
 
 fn not_found(path: &str) -> Fault {
-    let later = LATER.iter().find(|(prefix, _)| path.starts_with(prefix));
-    if let Some((_, why)) = later {
-        return Fault::new(StatusCode::NOT_FOUND, "not_yet", format!("{path}: {why}"));
-    }
     Fault::new(
         StatusCode::NOT_FOUND,
         "not_found",

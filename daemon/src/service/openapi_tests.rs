@@ -403,6 +403,8 @@ async fn every_route_answers_as_described() {
             .unwrap();
         let answer: Value = match kind.as_str() {
             "text/plain" => String::from_utf8(bytes.to_vec()).unwrap().into(),
+            // No text, but a string of bytes as OpenAPI has it.
+            "image/jpeg" => String::from_utf8_lossy(&bytes).into(),
             _ => serde_json::from_slice(&bytes).unwrap(),
         };
         assert_eq!(

@@ -186,9 +186,3 @@ pub const ROUTES: [Route; 18] = [
     route("POST", "/v1/shutdown", Operation::Shutdown, &[], QUICK),
     route("GET", "/v1/openapi.json", Operation::OpenApi, &[], QUICK),
 ];
-
-/// Paths that later versions will have, and what to say until then.
-pub const LATER: [(&str, &str); 1] = [(
-    "/v1/thumbnail",
-    "thumbnails come with pictures, in a later version",
-)];

@@ -112,7 +112,7 @@ async fn what_is_wrong_is_said_with_a_code() {
         ),
         ("GET /v1/why", "", 400, "missing_parameter"),
         ("GET /v1/nothing", "", 404, "not_found"),
-        ("GET /v1/thumbnail?path=/a", "", 404, "not_yet"),
+        ("GET /v1/thumbnail", "", 400, "missing_parameter"),
         (
             "GET /v1/transcript?path=/a&format=doc",
             "",

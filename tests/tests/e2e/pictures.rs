@@ -189,7 +189,7 @@ fn the_demo_model_finds_the_sample_pictures_by_what_they_show_in_both_languages(
         told += usize::from(found.is_some());
     }
     assert!(told >= 4, "{told}");
-    assert!(home.root().join("cache").read_dir().unwrap().count() > 0);
+    assert!(home.home().join("cache").read_dir().unwrap().count() > 0);
 }
 
 /// A photograph of the harbour as a camera leaves it; `turn` makes it another view.
@@ -219,7 +219,9 @@ fn photograph(width: u32, turn: f32, taken: &str, camera: Option<&str>) -> Vec<u
     let mut fields = vec![text(Tag::DateTimeOriginal, taken)];
     fields.extend(camera.map(|camera| text(Tag::Model, camera)));
     let mut writer = Writer::new();
-    fields.iter().for_each(|field| writer.push_field(field));
+    for field in &fields {
+        writer.push_field(field);
+    }
     let mut tiff = std::io::Cursor::new(Vec::new());
     writer.write(&mut tiff, false).unwrap();
     let exif = [b"Exif\0\0".to_vec(), tiff.into_inner()].concat();
@@ -306,7 +308,7 @@ fn a_picture_has_a_thumbnail_which_goes_with_it() {
     daemon.wait();
     let ask = |path: &Path| get(&home, &format!("/v1/thumbnail?path={}", path.display()));
     let kept = || {
-        let dir = home.root().join("cache/thumbnails").read_dir();
+        let dir = home.home().join("cache/thumbnails").read_dir();
         dir.map_or(0, Iterator::count)
     };
     for _ in 0..2 {

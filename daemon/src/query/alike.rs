@@ -5,7 +5,7 @@
 //! of print look much the same. Promise: what comes later in the order changes nothing of what
 //! was folded before it, so that pages fit together.
 
-use super::fuse::Fused;
+use super::fuse::{Fused, READ};
 
 /// Bits of the hash in which pictures that look alike differ at most. Of 50 photographs and
 /// drawings, copies at half and quarter size and of poor quality differ in at most 6; of those
@@ -37,7 +37,7 @@ pub(super) fn folded(order: Vec<Fused>) -> Vec<Fused> {
 
 /// Whether it was found by what is written in it.
 fn is_read(fused: &Fused) -> bool {
-    fused.words.is_some() && fused.row.source == "ocr"
+    fused.words.is_some() && fused.row.source == READ
 }
 
 fn name(shown: &mut Fused, other: Fused) {

@@ -36,6 +36,8 @@ const SAME_TEXT_MIN_BYTES: usize = 40;
 const PICTURE: &str = "image";
 /// The source of words for what a picture shows.
 const TAGS: &str = "tags";
+/// The source of what is written in pictures.
+pub(super) const READ: &str = "ocr";
 
 /// What the legs found, each best first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -204,8 +206,14 @@ fn fuse_tier(
     for (leg, found) in legs.iter().enumerate() {
         for scored in found {
             let candidate = candidates.entry(key(&scored.row.id)).or_default();
-            if !candidate.rows.iter().any(|row| row.file == scored.row.file) {
-                candidate.rows.push(scored.row.clone());
+            let mut rows = candidate.rows.iter_mut();
+            match rows.find(|row| row.file == scored.row.file) {
+                None => candidate.rows.push(scored.row.clone()),
+                // What is written in a picture says more than what a model calls it.
+                Some(row) if scored.row.source == READ && row.source == TAGS => {
+                    row.clone_from(&scored.row);
+                }
+                Some(_) => {}
             }
             let slot = &mut candidate.scores[leg];
             *slot = Some(slot.map_or(scored.score, |old| old.max(scored.score)));

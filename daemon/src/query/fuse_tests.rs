@@ -348,4 +348,15 @@ fn a_models_words_for_a_picture_weigh_as_much_as_its_looks() {
     let mut asked = question("dog", 0.5);
     asked.for_pictures = true;
     assert_eq!(ids(&fuse(&asked, &words, &[], TIER))[0], 1);
+    // What is written in it is a text like any other.
+    let mut read = words[0].clone();
+    read.rank = 2;
+    read.scored.row.id = "0001b".to_owned();
+    read.scored.row.source = "ocr".to_owned();
+    read.scored.row.text = "beware of the dog".to_owned();
+    words.push(read);
+    let order = fuse(&question("dog", 0.5), &words, &[], TIER);
+    let by_writing = order.iter().find(|f| f.row.file == 1).unwrap();
+    assert_eq!(by_writing.row.text, "beware of the dog");
+    assert!(by_writing.score > PICTURE_CEILING);
 }

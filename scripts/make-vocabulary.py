@@ -15,7 +15,7 @@ from pathlib import Path
 LEFT_OUT = {"Symbols", "Flags", "Smileys & Emotion"}
 HEAD = """\
 # Names of what emoji show: English, tab, Chinese. From Unicode CLDR 48 (cldr-annotations-full
-# 48.2.0), licence Unicode-3.0: https://www.unicode.org/license.txt. Made by
+# 48.2.0), licence Unicode-3.0: see LICENSE-UNICODE beside this file. Made by
 # scripts/make-vocabulary.py.
 """
 

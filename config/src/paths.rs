@@ -269,6 +269,7 @@ mod tests {
         assert_eq!(paths.config_file, Path::new("/h/config.toml"));
         assert_eq!(paths.journal(), Path::new("/h/data/journal.sqlite"));
         assert_eq!(paths.table_dir(), Path::new("/h/data/index"));
+        assert_eq!(paths.cache_dir, Path::new("/h/cache"));
         assert_eq!(paths.log_dir, Path::new("/h/log"));
         assert_eq!(paths.socket(), Path::new("/h/run/hippo.sock"));
         assert_eq!(paths.lock_file(), Path::new("/h/run/hippo.lock"));
@@ -285,6 +286,7 @@ mod tests {
             Path::new("/home/lin/.config/hippo/config.toml")
         );
         assert_eq!(paths.data_dir, Path::new("/home/lin/.local/share/hippo"));
+        assert_eq!(paths.cache_dir, Path::new("/home/lin/.cache/hippo"));
         assert_eq!(paths.log_dir, Path::new("/home/lin/.local/state/hippo/log"));
         assert_eq!(paths.run_dir, Path::new("/home/lin/.local/state/hippo/run"));
     }

@@ -79,6 +79,7 @@ pub(super) fn places(paths: &Paths) -> Vec<Finding> {
     let all = [
         ("settings", &paths.config_file),
         ("data", &paths.data_dir),
+        ("cache", &paths.cache_dir),
         ("log", &paths.log_dir),
         ("socket", &paths.socket()),
     ];

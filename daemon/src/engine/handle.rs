@@ -334,7 +334,11 @@ impl Handle {
                 "{shown} is not a folder: add the folder that it is in"
             )));
         }
-        if real.starts_with(&self.shared.paths.data_dir) {
+        let paths = &self.shared.paths;
+        if [&paths.data_dir, &paths.cache_dir]
+            .iter()
+            .any(|own| real.starts_with(own))
+        {
             return Err(EngineError::Refused(format!(
                 "{shown} holds hippo's own data"
             )));
@@ -431,7 +435,13 @@ impl Handle {
             for folder in &wanted {
                 let id = shared.journal.ensure_folder(&folder.path)?;
                 let paths = &shared.paths;
-                let own = [&paths.data_dir, &paths.log_dir, &paths.run_dir].map(Clone::clone);
+                let own = [
+                    &paths.data_dir,
+                    &paths.cache_dir,
+                    &paths.log_dir,
+                    &paths.run_dir,
+                ]
+                .map(Clone::clone);
                 runtime.push(Arc::new(FolderRuntime::new(
                     id,
                     folder,

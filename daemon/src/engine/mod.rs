@@ -122,7 +122,7 @@ pub struct Engine {
 
 /// Starts the engine. Must be called within the runtime that is to carry it.
 pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineError> {
-    for dir in [&paths.data_dir, &paths.run_dir] {
+    for dir in [&paths.data_dir, &paths.cache_dir, &paths.run_dir] {
         private_dir(dir)?;
     }
     let journal_path = paths.journal();

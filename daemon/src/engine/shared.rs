@@ -45,7 +45,7 @@ impl FolderRuntime {
         id: u64,
         settings: &FolderSettings,
         ignore: &IgnoreSettings,
-        own: [PathBuf; 3],
+        own: [PathBuf; 4],
     ) -> Result<FolderRuntime, EngineError> {
         Ok(FolderRuntime {
             id,

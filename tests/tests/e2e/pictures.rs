@@ -321,6 +321,16 @@ fn a_picture_has_a_thumbnail_which_goes_with_it() {
         assert_eq!((shown.width(), shown.height()), (256, 170));
         assert_eq!(kept(), 1);
     }
+    // Nobody else can look in, and it is not read as an album of its own.
+    let mode = fs::metadata(home.home().join("cache"))
+        .unwrap()
+        .permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o700
+    );
+    let added = home.hippo(&["add", home.home().join("cache").to_str().unwrap()]);
+    assert!(!added.status.success());
     // A copy is the same picture.
     let copy = home.write("copy.jpg", fs::read(&photo).unwrap());
     daemon.wait();

@@ -177,7 +177,7 @@ const CHECKPOINT_MS: u64 = 60_000;
 
 #[test]
 fn a_kill_in_the_middle_of_a_long_recording_costs_a_checkpoint_at_most() {
-    const TIMES: usize = 6;
+    const TIMES: usize = 4;
     let home = TempHome::new();
     give_ears(&home);
     let path = home.write("long.mp3", frames(&episode()).repeat(TIMES));
@@ -188,9 +188,9 @@ fn a_kill_in_the_middle_of_a_long_recording_costs_a_checkpoint_at_most() {
         work.and_then(|work| work["done"].as_u64())
     };
     let mut heard_ms = 0;
-    daemon.until_within(PATIENCE, "nearly four minutes to be heard", |client| {
+    daemon.until_within(PATIENCE, "two and a half minutes to be heard", |client| {
         heard_ms = listening(&client.status()).unwrap_or(0).max(heard_ms);
-        heard_ms >= 220_000
+        heard_ms >= 150_000
     });
     daemon.kill9();
     assert_eq!(times_heard(&home), 0, "it was killed in the middle");
@@ -211,8 +211,7 @@ fn a_kill_in_the_middle_of_a_long_recording_costs_a_checkpoint_at_most() {
     );
     assert_eq!(times_heard(&home), 1, "{log}");
 
-    // And nothing is lost or stands twice. Two sentences of a minute name a podcast; the demo
-    // model may get one of them wrong now and then.
+    // And nothing is lost or stands twice.
     let document: Value = serde_json::from_str(&transcript(&daemon, &path, "json")).unwrap();
     let segments = document["segments"].as_array().unwrap();
     let span = |s: &Value| {
@@ -223,12 +222,9 @@ fn a_kill_in_the_middle_of_a_long_recording_costs_a_checkpoint_at_most() {
     };
     let apart = |pair: &[Value]| span(&pair[0]).1 <= span(&pair[1]).0;
     assert!(segments.windows(2).all(apart), "{document:#}");
-    let named = |s: &&Value| s["body"].as_str().unwrap().contains(" podcast with ");
-    let named = segments.iter().filter(named).count();
-    assert!(
-        (TIMES * 2 - 2..=TIMES * 2).contains(&named),
-        "{named}: {document:#}"
-    );
+    let said = transcript(&daemon, &path, "txt");
+    assert_eq!(said.matches("water podcast").count(), TIMES, "{said}");
+    assert_eq!(said.matches("mathematics podcast").count(), TIMES, "{said}");
 }
 
 #[test]

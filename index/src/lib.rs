@@ -39,6 +39,7 @@ mod tests;
 
 pub use environment::prepare_environment;
 pub use error::IndexError;
+pub use nearest::Effort;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};
 pub use row::{

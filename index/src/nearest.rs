@@ -26,7 +26,7 @@ use crate::store::Store;
 use crate::words::{Conditions, best_first, verified};
 
 /// Cells of the approximate index that are looked into.
-const PROBES: usize = 20;
+const CELLS: usize = 20;
 /// Candidates ranked again by their full vectors. Without any, 4 of the best 10 are missed;
 /// each is a read of its own, so a long page gets fewer times its length than a short one.
 const REFINE_CANDIDATES: usize = 600;
@@ -37,11 +37,47 @@ const PHRASE_CANDIDATES: usize = 2_000;
 
 const DISTANCE: &str = "_distance";
 
+/// How far a search by vectors goes where there is an approximate index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// So many cells are looked into, so many candidates ranked again by their full vectors.
+    Approximate {
+        /// Of about a thousand vectors each.
+        cells: usize,
+        /// At least twice, at most ten times as many as are asked for.
+        candidates: usize,
+    },
+    /// Every vector is compared: what the other is measured by.
+    Exact,
+}
+
+impl Default for Effort {
+    fn default() -> Effort {
+        Effort::Approximate {
+            cells: CELLS,
+            candidates: REFINE_CANDIDATES,
+        }
+    }
+}
+
 impl Store {
     /// The segments whose vectors of this space are nearest, nearest first; scores are cosine
     /// similarities. Segments without a vector in it are not found.
     pub async fn nearest(
         &self,
+        space: &str,
+        vector: &[f32],
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, IndexError> {
+        let effort = Effort::default();
+        self.nearest_by(effort, space, vector, filter, limit).await
+    }
+
+    /// The same with another effort than an answer makes.
+    pub async fn nearest_by(
+        &self,
+        effort: Effort,
         space: &str,
         vector: &[f32],
         filter: &Filter,
@@ -70,6 +106,7 @@ impl Store {
         verified(limit, &conditions, |fetch| {
             Box::pin(nearest(
                 &self.shared.table,
+                effort,
                 &column.name,
                 vector,
                 filter,
@@ -148,6 +185,7 @@ impl Store {
 
 async fn nearest(
     table: &Table,
+    effort: Effort,
     column: &str,
     vector: &[f32],
     filter: &Filter,
@@ -161,11 +199,15 @@ async fn nearest(
         .map_err(IndexError::table("be searched by meaning"))?
         .column(column)
         .distance_type(DistanceType::Cosine)
-        .nprobes(PROBES)
-        .map_err(IndexError::table("be searched by meaning"))?
-        .refine_factor((REFINE_CANDIDATES / limit).clamp(REFINE.0, REFINE.1) as u32)
         .select(Select::columns(&wanted))
         .limit(limit);
+    query = match effort {
+        Effort::Approximate { cells, candidates } => query
+            .nprobes(cells)
+            .map_err(IndexError::table("be searched by meaning"))?
+            .refine_factor((candidates / limit).clamp(REFINE.0, REFINE.1) as u32),
+        Effort::Exact => query.bypass_vector_index(),
+    };
     if let Some(filter) = predicate::filter(filter) {
         query = query.only_if_expr(filter);
     }

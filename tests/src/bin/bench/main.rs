@@ -24,6 +24,8 @@ use report::Report;
 const SEED: u64 = 20_260_101;
 
 fn main() {
+    // LanceDB's limits as the daemon sets them.
+    hippo_index::prepare_environment();
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
         println!(

@@ -27,6 +27,16 @@ const PER_FILE: usize = 10;
 /// Segments in one commit.
 const BATCH: usize = 5_000;
 const QUESTIONS: usize = 300;
+/// Efforts that are compared: cells and candidates.
+const SWEEP: [(usize, usize); 7] = [
+    (5, 600),
+    (10, 600),
+    (20, 200),
+    (20, 600),
+    (20, 2_000),
+    (40, 600),
+    (80, 600),
+];
 /// Questions whose answers are compared with the exact ones.
 const JUDGED: usize = 100;
 /// Hits that each leg brings, as the daemon's default.
@@ -38,6 +48,8 @@ pub(crate) fn run(report: &mut Report, rng: &mut Rng, sizes: &[usize]) {
         .build()
         .unwrap();
     for &size in sizes {
+        // Of its own, so that a table that is found gets the questions of the one that was written.
+        let rng = &mut Rng::new(rng.number());
         runtime.block_on(measure(report, rng, size));
     }
 }
@@ -163,7 +175,8 @@ async fn legs(report: &mut Report, rng: &mut Rng, store: &Store, name: &str, cen
     }
 }
 
-/// What the approximate index finds of the best ten, for several efforts; an answer's is judged.
+/// What the approximate index finds of the best ten, for several efforts. An answer's is judged
+/// for questions that lie where texts lie; those that lie anywhere are the hardest there can be.
 async fn missed(
     report: &mut Report,
     rng: &mut Rng,
@@ -171,38 +184,32 @@ async fn missed(
     name: &str,
     centres: &[Vec<f32>],
 ) {
-    let questions: Vec<Vec<f32>> = (0..JUDGED)
-        .map(|at| direction(rng, Some(&centres[at % CLUSTERS])))
-        .collect();
-    let mut exact = Vec::new();
-    for vector in &questions {
-        exact.push(best_ten(store, Effort::Exact, vector, 10).await.0);
-    }
-    let usual = Effort::default();
-    let sweep = [
-        (5, 600),
-        (10, 600),
-        (20, 200),
-        (20, 600),
-        (20, 2_000),
-        (40, 600),
-    ];
-    let sweep = sweep.map(|(cells, candidates)| Effort::Approximate { cells, candidates });
-    for effort in sweep {
-        let (mut found, mut times) = (0, Vec::new());
-        for (vector, exact) in questions.iter().zip(&exact) {
-            let (ids, took) = best_ten(store, effort, vector, LEG_LIMIT).await;
-            found += ids.intersection(exact).count();
-            times.push(took);
+    for (sort, near) in [("near", true), ("far", false)] {
+        let mut questions = Vec::new();
+        for at in 0..JUDGED {
+            let vector = direction(rng, near.then(|| &centres[at % CLUSTERS]));
+            let exact = best_ten(store, Effort::Exact, &vector, 10).await.0;
+            questions.push((vector, exact));
         }
-        times.sort();
-        let recall = found as f64 / (10 * JUDGED) as f64;
-        let what = format!("search {name}: of the best ten, {effort:?}");
-        let measured = format!("{recall:.3}, p50 {}", time(quantile(&times, 0.5)));
-        if effort == usual {
-            report.check(what, measured, "0.95", recall >= 0.95);
-        } else {
-            report.note(what, measured);
+        for (cells, candidates) in SWEEP {
+            let effort = Effort::Approximate { cells, candidates };
+            let (mut found, mut times) = (0, Vec::new());
+            for (vector, exact) in &questions {
+                let (ids, took) = best_ten(store, effort, vector, LEG_LIMIT).await;
+                found += ids.intersection(exact).count();
+                times.push(took);
+            }
+            times.sort();
+            let recall = found as f64 / (10 * JUDGED) as f64;
+            let what = format!(
+                "search {name}: best ten of {sort} questions, {cells} cells, {candidates} candidates"
+            );
+            let measured = format!("{recall:.3} in {}", time(quantile(&times, 0.5)));
+            if near && effort == Effort::default() {
+                report.check(what, measured, "0.95", recall >= 0.95);
+            } else {
+                report.note(what, measured);
+            }
         }
     }
 }

@@ -42,8 +42,10 @@ const TIER_FULL: usize = 16;
 const DELETED_SHARE: f32 = 0.2;
 /// Deleted text leaves the disk after at most this long, however little of it there is.
 const DELETED_TEXT_MAX_AGE: Duration = Duration::from_hours(1);
-/// Rows that one compaction rewrites at most, so that a step stays a matter of seconds.
-const COMPACT_ROWS_MAX: usize = 262_144;
+/// Rows that one compaction rewrites at most. What LanceDB merges at once has up to three times
+/// the rows that it is meant to have, and a plan that begins with more than the limit is empty:
+/// a lower limit would end the care of a large table for good.
+const COMPACT_ROWS_MAX: usize = 3 * TIERS[TIERS.len() - 1];
 /// Rows in one batch of a compaction: of 2 KiB, 2 MiB.
 const COMPACT_BATCH_ROWS: usize = 1_024;
 
@@ -55,8 +57,11 @@ const PRUNE_KEEP: Duration = Duration::from_secs(5);
 /// Every prune lists the table's folders and reads its manifests: not more often than this.
 const PRUNE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Rows outside the full-text index that are worth taking in: each search reads them all.
-const INDEX_TAIL_ROWS: u64 = 2_048;
+/// Rows outside an index that are worth taking in: each search reads them all, and their words
+/// are not in the vocabulary. A share of what is indexed, so that growing stays cheap, but at
+/// least and at most so many.
+const INDEX_TAIL_SHARE: u64 = 8;
+const INDEX_TAIL_ROWS: (u64, u64) = (16, 2_048);
 /// A segment of an index is merged with newer ones that hold at least half as many rows.
 const MERGE_RATIO: u64 = 2;
 
@@ -154,6 +159,13 @@ pub(crate) struct IndexHealth {
 }
 
 impl IndexHealth {
+    /// Whether so many rows are outside that they are worth taking in.
+    fn is_due(&self) -> bool {
+        let (least, most) = INDEX_TAIL_ROWS;
+        let indexed: u64 = self.segments.iter().sum();
+        self.unindexed >= (indexed / INDEX_TAIL_SHARE).clamp(least, most)
+    }
+
     /// How many of the newest segments to merge with the rows that are new: as a segment is
     /// at most twice what is merged into it, a row is merged about log2(table) times.
     fn merge_count(&self) -> usize {
@@ -414,8 +426,7 @@ impl Store {
         let Ok(health) = health(dataset).await else {
             return false;
         };
-        let tail = health.iter().any(|i| i.unindexed >= INDEX_TAIL_ROWS);
-        tail || !self.spaces_to_index(dataset, &health).is_empty()
+        health.iter().any(IndexHealth::is_due) || !self.spaces_to_index(dataset, &health).is_empty()
     }
 
     async fn index(&self) -> Result<(bool, String), IndexError> {

@@ -221,8 +221,8 @@ async fn the_approximate_index_comes_with_the_rows() {
         .await
         .unwrap();
     store.hold_index(SPACE, true);
-    assert!(!due_for_index(&store).await, "it is held back");
     store.maintain(Step::Index).await.unwrap();
+    assert!(!due_for_index(&store).await, "it is held back");
     assert!(indexed().await.is_empty());
     store.hold_index(SPACE, false);
     store.maintain(Step::Index).await.unwrap();
@@ -292,4 +292,24 @@ async fn saves_and_maintenance_do_not_undo_each_other() {
         (6, 55, 1),
     ];
     assert_eq!(found, expected);
+}
+
+/// LanceDB plans nothing at all when what it would merge first is over the limit.
+#[tokio::test]
+async fn a_table_larger_than_one_step_is_still_cared_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    for revision in 1..=60 {
+        let first = revision * 5_000;
+        let rows = (first..first + 5_000).map(|file| row(file, revision, 0, "a note"));
+        store.commit(rows.collect(), &[], revision).await.unwrap();
+        if revision % 20 == 0 {
+            while let Some(step) = store.due().await.first() {
+                store.maintain(*step).await.unwrap();
+            }
+        }
+    }
+    let stats = store.stats().await.unwrap();
+    assert_eq!(stats.rows, 300_000);
+    assert!(stats.fragments < 16, "{} fragments", stats.fragments);
 }

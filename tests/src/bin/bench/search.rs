@@ -75,6 +75,13 @@ async fn measure(report: &mut Report, rng: &mut Rng, size: usize) {
     if store.stats().await.unwrap().rows == 0 {
         write(report, rng, &store, (&name, &dir), &centres, size).await;
     }
+    care(&store).await;
+    let stats = store.stats().await.unwrap();
+    let pieces = format!(
+        "{} fragments, {} outside of the indexes",
+        stats.fragments, stats.unindexed
+    );
+    report.note(format!("search {name}: the table"), pieces);
     legs(report, asked, &store, &name, &centres).await;
     if !store.stats().await.unwrap().spaces_indexed.is_empty() {
         missed(report, asked, &store, &name, &centres).await;
@@ -235,14 +242,15 @@ async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
 
 /// All care that is due, as the daemon gives it.
 async fn care(store: &Store) {
-    for _ in 0..4 {
+    for _ in 0..16 {
         let due = store.due().await;
         if due.is_empty() {
             return;
         }
         for step in due {
-            if let Err(error) = store.maintain(step).await {
-                eprintln!("  {step:?}: {error:?}");
+            match store.maintain(step).await {
+                Ok(done) => eprintln!("  {step:?}: {} ({} ms)", done.detail, done.took_ms),
+                Err(error) => eprintln!("  {step:?}: {error:?}"),
             }
         }
     }

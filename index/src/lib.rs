@@ -5,7 +5,7 @@
 //!
 //! - [`Store`] is the open table; [`Store::open`] recovers what a power cut left behind.
 //! - Writing (`commit`, `remove`, `relocate`, `purge`) is serial and durable on return.
-//! - Searching (`words`, `nearest`) and reading by place (`segments`) never wait for a writer.
+//! - Searching (`words`, `nearest`, `vocabulary`) and reading by place (`segments`) never wait for a writer.
 //! - Spaces (`spaces`, `add_space`, `drop_space`) come and go while all else goes on.
 //! - Maintenance (`due`, `maintain`) is three steps that the caller schedules.
 //! - [`fold`] is the one folding of index, query and snippet.
@@ -31,6 +31,7 @@ mod schema;
 mod segments;
 mod spaces;
 mod store;
+mod vocabulary;
 mod words;
 mod writer;
 
@@ -47,3 +48,4 @@ pub use row::{
 };
 pub use segments::Span;
 pub use store::{Options, Store};
+pub use vocabulary::{Known, Near};

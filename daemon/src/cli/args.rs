@@ -220,6 +220,9 @@ pub(super) struct Search {
     /// Show pictures that look alike each by itself
     #[arg(long)]
     pub(super) all: bool,
+    /// The last word is still being typed: it stands for all that it may become
+    #[arg(long)]
+    pub(super) as_you_type: bool,
     /// Show this many segments before and after each hit
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(super) context: usize,

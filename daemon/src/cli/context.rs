@@ -6,7 +6,7 @@
 use super::Exit;
 use super::args::Context as Args;
 use super::client::{Client, to_json};
-use super::search::{NO_MATCH, here, lacking, picture};
+use super::search::{NO_MATCH, here, lacking, picture, taken_for};
 use super::style::{Style, plain};
 use crate::query::evidence::markdown;
 use crate::service::wire::{Context, ContextRequest};
@@ -38,6 +38,7 @@ pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit>
         print!("{text}");
     }
     let style = Style::stderr();
+    eprint!("{}", taken_for(&found.corrected, style));
     eprint!("{}", lacking(found.fresh, &found.missing, style));
     if found.spans.is_empty() {
         let why = if found.no_match {

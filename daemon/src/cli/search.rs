@@ -10,7 +10,9 @@ use super::client::{Client, to_json};
 use super::files::whole;
 use super::style::{Put as _, Style, clock, count, plain, short_path, wrap};
 use crate::query::snippet::{CLOSE, OPEN};
-use crate::service::wire::{Answer, Fresh, Group, Hit, MissingLeg, Neighbour, SearchRequest};
+use crate::service::wire::{
+    Answer, Correction, Fresh, Group, Hit, MissingLeg, Neighbour, SearchRequest,
+};
 
 /// Hits shown of one file; the rest is counted.
 const SHOWN_OF_A_FILE: usize = 3;
@@ -35,6 +37,7 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         min_quality: args.question.min_quality,
         cwd: here(),
         all: args.all,
+        as_you_type: args.as_you_type,
         context: args.context,
     };
     if args.json {
@@ -72,7 +75,7 @@ pub(super) fn here() -> Option<String> {
 }
 
 fn render(answer: &Answer, offset: usize, style: Style) -> String {
-    let mut out = String::new();
+    let mut out = taken_for(&answer.corrected, style);
     for group in &answer.groups {
         out.push_str(&heading(group, answer, style));
         let hits = group.hits.iter().filter_map(|i| answer.hits.get(*i));
@@ -89,6 +92,16 @@ fn render(answer: &Answer, offset: usize, style: Style) -> String {
         out.push('\n');
     }
     out.push_str(&footer(answer, offset, style));
+    out
+}
+
+/// Words that were taken for others: said before what they found.
+pub(super) fn taken_for(corrected: &[Correction], style: Style) -> String {
+    let mut out = String::new();
+    for Correction { typed, meant } in corrected {
+        let line = format!("nothing says “{}”: searched for “{meant}”\n", plain(typed));
+        out.push_str(&style.yellow(&line));
+    }
     out
 }
 

@@ -58,11 +58,16 @@ impl Handle {
     pub async fn named(
         &self,
         tokens: Vec<String>,
+        beginning: Option<String>,
         limit: usize,
         keep: impl Fn(&Named) -> bool + Send + 'static,
     ) -> Result<Vec<Named>, EngineError> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || Ok(shared.journal.named(&tokens, limit, keep)?)).await
+        let named = move || {
+            let journal = &shared.journal;
+            Ok(journal.named(&tokens, beginning.as_deref(), limit, keep)?)
+        };
+        blocking(named).await
     }
 
     /// The cameras, or shows, that files have.

@@ -148,11 +148,12 @@ fn words_of(path: &Path, title: Option<&str>) -> Vec<String> {
 }
 
 impl Journal {
-    /// The files whose name and title have most of these folded words, best first, then by
-    /// path; only those that `keep` wants.
+    /// The files whose name and title have most of these folded words, and of one that begins
+    /// so, best first, then by path; only those that `keep` wants.
     pub fn named(
         &self,
         tokens: &[String],
+        beginning: Option<&str>,
         limit: usize,
         keep: impl Fn(&Named) -> bool,
     ) -> Result<Vec<Named>> {
@@ -163,7 +164,10 @@ impl Journal {
                  FROM file
                  WHERE id = ?1 AND revision > 0 AND segments > 0 AND state <> 7",
             )?;
-            for (id, share) in candidates(c, tokens)?.into_iter().take(LOOKED_INTO) {
+            for (id, share) in candidates(c, tokens, beginning)?
+                .into_iter()
+                .take(LOOKED_INTO)
+            {
                 if found.len() == limit {
                     break;
                 }
@@ -189,7 +193,11 @@ impl Journal {
 }
 
 /// Files by the share of the question that their names have, best first.
-fn candidates(c: &Connection, tokens: &[String]) -> rusqlite::Result<Vec<(i64, f64)>> {
+fn candidates(
+    c: &Connection,
+    tokens: &[String],
+    beginning: Option<&str>,
+) -> rusqlite::Result<Vec<(i64, f64)>> {
     let files: i64 = c
         // The greatest number stands for how many there are: it is found without counting.
         .prepare_cached("SELECT coalesce(max(file), 0) FROM name_of")?
@@ -197,12 +205,18 @@ fn candidates(c: &Connection, tokens: &[String]) -> rusqlite::Result<Vec<(i64, f
     let mut weights: HashMap<i64, f64> = HashMap::new();
     let mut whole = 0.0;
     let mut crowded: Vec<(&String, f64)> = Vec::new();
+    if let Some(beginning) = beginning {
+        let of = beginning_so(c, beginning)?;
+        let weight = rarity(files, of.len());
+        whole += weight;
+        weights.extend(of.into_iter().map(|file| (file, weight)));
+    }
     let mut holders = c.prepare_cached("SELECT file FROM name_word WHERE word = ?1 LIMIT ?2")?;
     for token in tokens {
         let of: Vec<i64> = holders
             .query_map(params![token, FILES_OF_A_WORD as i64], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        let weight = (1.0 + files as f64 / (of.len() as f64 + 0.5)).ln();
+        let weight = rarity(files, of.len());
         whole += weight;
         if of.len() == FILES_OF_A_WORD {
             crowded.push((token, weight));
@@ -236,6 +250,23 @@ fn candidates(c: &Connection, tokens: &[String]) -> rusqlite::Result<Vec<(i64, f
     }
     let shares = sharing.into_iter().map(|(file, sum)| (file, sum / whole));
     Ok(shares.filter(|(_, share)| *share >= LEAST_SHARE).collect())
+}
+
+/// Rare words tell more.
+fn rarity(files: i64, of: usize) -> f64 {
+    (1.0 + files as f64 / (of as f64 + 0.5)).ln()
+}
+
+/// Files with a word that begins so.
+fn beginning_so(c: &Connection, beginning: &str) -> rusqlite::Result<Vec<i64>> {
+    let mut holders = c.prepare_cached(
+        "SELECT DISTINCT file FROM name_word WHERE word >= ?1 AND word < ?2 LIMIT ?3",
+    )?;
+    let end = format!("{beginning}{}", char::MAX);
+    let of = holders.query_map(params![beginning, end, FILES_OF_A_WORD as i64], |row| {
+        row.get(0)
+    });
+    of?.collect()
 }
 
 #[cfg(test)]

@@ -585,7 +585,7 @@ fn names_follow_their_files() {
     let (dir, journal, folder) = self::journal();
     let tokens = |text: &str| hippo_index::fold::query_tokens(text);
     let find = |journal: &Journal, text: &str| -> Vec<(u64, bool)> {
-        let found = journal.named(&tokens(text), 10, |_| true).unwrap();
+        let found = journal.named(&tokens(text), None, 10, |_| true).unwrap();
         found.iter().map(|n| (n.file, n.share > 0.99)).collect()
     };
     let budget = settled(&journal, folder, "/w/Budget-2026.xlsx.pdf", 1, 1);
@@ -596,6 +596,13 @@ fn names_follow_their_files() {
         [(budget, true), (other, false)]
     );
     assert_eq!(find(&journal, "what of the lighthouse"), []);
+    let typing = |whole: &str, beginning: &str| -> Vec<u64> {
+        let found = journal.named(&tokens(whole), Some(beginning), 10, |_| true);
+        found.unwrap().iter().map(|n| n.file).collect()
+    };
+    assert_eq!(typing("", "budg"), [budget, other]);
+    assert_eq!(typing("budget", "20"), [budget, other], "the best has both");
+    assert!(typing("", "udget").is_empty());
     let moved = Change::Moved {
         id: budget,
         disk: fact("/w/年度预算.pdf", 1, 10),

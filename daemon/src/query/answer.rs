@@ -36,13 +36,14 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         mut order,
         live,
         missing,
+        meant,
         full,
         no_match,
     } = rank(memory, &plan, most).await?;
     sort.apply(&mut order);
     let deeper = sort == Sort::Best && full && order.len() == end && end < MAX_REACH;
     let more = order.len() > end || deeper;
-    let wanted = Wanted::new(&plan.query.words, &plan.query.phrases);
+    let wanted = Wanted::new(&meant.words(&plan.query), &plan.query.phrases);
     let page: Vec<Fused> = order
         .into_iter()
         .skip(plan.offset)
@@ -61,6 +62,7 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         fresh,
         more,
         no_match,
+        corrected: meant.corrected,
         missing_legs: missing,
         took_ms: (started.elapsed().as_secs_f64() * 1e5).round() / 1e2,
     })

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Known, Near, Scored, Span, WordsQuery};
 
 use super::*;
 use crate::journal::Facet;
@@ -84,6 +84,37 @@ impl Memory for Double {
         Ok(found)
     }
 
+    async fn vocabulary(&self, word: String, near: Near) -> Result<Vec<Known>, String> {
+        let mut known: Vec<Known> = Vec::new();
+        for row in self.rows.iter() {
+            let text = hippo_index::fold::words(&row.text);
+            let all: HashSet<&str> = text.split(' ').collect();
+            for other in all {
+                let is_near = match near {
+                    Near::Beginning => other.starts_with(&word),
+                    Near::Edits(edits) => {
+                        other.chars().next() == word.chars().next()
+                            && strsim::levenshtein(other, &word) <= edits as usize
+                    }
+                };
+                match known.iter_mut().find(|known| known.word == other) {
+                    Some(known) => known.segments += 1,
+                    None if is_near => known.push(Known {
+                        word: other.to_owned(),
+                        segments: 1,
+                    }),
+                    None => {}
+                }
+            }
+        }
+        known.sort_by(|a, b| {
+            b.segments
+                .cmp(&a.segments)
+                .then_with(|| a.word.cmp(&b.word))
+        });
+        Ok(known)
+    }
+
     async fn passage(&self, _: Embedding, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
         let similar = self.similar.iter().take(limit);
         Ok(similar
@@ -129,7 +160,13 @@ impl Memory for Double {
         self.embed_joint(String::new()).await
     }
 
-    async fn names(&self, _: Vec<String>, _: Filter, limit: usize) -> Result<Vec<Scored>, String> {
+    async fn names(
+        &self,
+        _: Vec<String>,
+        _: Option<String>,
+        _: Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, String> {
         let named = self.named.iter().take(limit);
         Ok(named.map(|(id, share)| self.scored(*id, *share)).collect())
     }

@@ -50,6 +50,7 @@ pub async fn context<M: Memory>(
         live,
         missing,
         no_match,
+        meant,
         ..
     } = rank(memory, &plan, MOST_HITS).await?;
     let mut room = budget;
@@ -71,6 +72,7 @@ pub async fn context<M: Memory>(
         budget,
         spans,
         no_match,
+        corrected: meant.corrected,
         missing,
         fresh,
     })

@@ -22,6 +22,7 @@ use std::collections::{HashMap, HashSet};
 use hippo_index::{Hit, Scored};
 
 use super::neighbours::Place;
+use super::spelling::Term;
 use super::trust::{Normal, Trust, coverages, finite, ratio};
 
 /// The most that a picture can have by its looks alone: what contains every word of the question
@@ -110,7 +111,7 @@ impl Fused {
 #[derive(Debug, Clone)]
 pub struct Question {
     /// Its folded content words.
-    pub tokens: Vec<String>,
+    pub tokens: Vec<Term>,
     /// It is one word and nothing else, not even a common one.
     pub one_word: bool,
     /// How much vectors count for its sort, 0 to 1.

@@ -17,7 +17,10 @@ fn leg(results: &[(usize, &str, f32)]) -> Vec<Ranked> {
 
 fn question(text: &str, dense_weight: f64) -> Question {
     Question {
-        tokens: crate::query::route::content_tokens(text),
+        tokens: crate::query::route::content_tokens(text)
+            .into_iter()
+            .map(|token| Term(vec![token]))
+            .collect(),
         one_word: hippo_index::fold::query_tokens(text).len() == 1,
         dense_weight,
         for_pictures: false,

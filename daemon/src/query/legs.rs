@@ -13,6 +13,7 @@ use super::memory::Memory;
 use super::plan::Plan;
 use super::query_error::SearchError;
 use super::route;
+use super::spelling::Meant;
 use crate::service::wire::MissingLeg;
 
 /// The legs that can be asked for.
@@ -26,17 +27,21 @@ pub(super) struct LegsFound {
     pub(super) missing: Vec<MissingLeg>,
     /// The similarities at which a picture begins to answer, and surely does.
     pub(super) picture_scale: [f32; 2],
+    /// What the question's words were taken to mean.
+    pub(super) meant: Meant,
 }
 
 /// Searches every leg that is asked for; an error when none of them could answer.
 pub(super) async fn search<M: Memory>(memory: &M, plan: &Plan) -> Result<LegsFound, SearchError> {
     let mut missing = Vec::new();
     let mut picture_scale = [0.0; 2];
+    let mut meant = Meant::at_first(memory, &plan.query, plan.open).await;
+    let beginning = meant.beginning.clone();
     let legs = tokio::join!(
-        words_leg(memory, plan),
+        words_leg(memory, plan, &mut meant),
         passage_leg(memory, plan),
         joint_leg(memory, plan, &mut picture_scale),
-        names_leg(memory, plan)
+        names_leg(memory, plan, beginning)
     );
     let legs = [
         (LEGS[0], legs.0),
@@ -57,6 +62,7 @@ pub(super) async fn search<M: Memory>(memory: &M, plan: &Plan) -> Result<LegsFou
         found: legs.map(Option::unwrap_or_default),
         missing,
         picture_scale,
+        meant,
     })
 }
 
@@ -67,20 +73,27 @@ enum Leg {
     Missing(String),
 }
 
-async fn words_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
+/// Twice where words were mistyped: as they stand, and as they were meant.
+async fn words_leg<M: Memory>(memory: &M, plan: &Plan, meant: &mut Meant) -> Leg {
     if !plan.words {
         return Leg::NotAsked;
     }
-    let query = WordsQuery {
-        any: plan.query.text(),
-        phrases: plan.query.phrases.clone(),
-        none: plan.query.none.clone(),
+    let search = |meant: &Meant| {
+        let query = WordsQuery {
+            any: meant.text(&plan.query),
+            phrases: plan.query.phrases.clone(),
+            none: plan.query.none.clone(),
+        };
+        memory.words(query, plan.filter.clone(), plan.depth)
     };
     in_time(plan.deadline, async {
-        match memory.words(query, plan.filter.clone(), plan.depth).await {
-            Ok(found) => Leg::Found(found),
-            Err(reason) => Leg::Missing(reason),
+        let mut found = search(meant).await;
+        if let Ok(literal) = &found
+            && meant.correct(memory, &plan.query, literal).await
+        {
+            found = search(meant).await;
         }
+        found.map_or_else(Leg::Missing, Leg::Found)
     })
     .await
 }
@@ -144,16 +157,15 @@ async fn joint_leg<M: Memory>(memory: &M, plan: &Plan, picture_scale: &mut [f32;
 }
 
 /// Files by what they are called.
-async fn names_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
-    let tokens = route::content_tokens(&plan.query.text());
+async fn names_leg<M: Memory>(memory: &M, plan: &Plan, beginning: Option<String>) -> Leg {
+    let mut tokens = route::content_tokens(&plan.query.text());
     if !plan.names || tokens.is_empty() {
         return Leg::NotAsked;
     }
+    tokens.retain(|token| beginning.as_ref() != Some(token));
     in_time(plan.deadline, async {
-        match memory.names(tokens, plan.filter.clone(), plan.depth).await {
-            Ok(found) => Leg::Found(found),
-            Err(reason) => Leg::Missing(reason),
-        }
+        let found = memory.names(tokens, beginning, plan.filter.clone(), plan.depth);
+        found.await.map_or_else(Leg::Missing, Leg::Found)
     })
     .await
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Scored, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Known, Near, Scored, Span, WordsQuery};
 
 use crate::journal::Facet;
 use crate::service::wire::Fresh;
@@ -24,6 +24,12 @@ pub trait Memory: Clone + Send + Sync + 'static {
         filter: Filter,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
+    /// The words of the index near a folded one, the commonest first.
+    fn vocabulary(
+        &self,
+        word: String,
+        near: Near,
+    ) -> impl Future<Output = Result<Vec<Known>, String>> + Send;
     /// The passage leg.
     fn passage(
         &self,
@@ -51,10 +57,12 @@ pub trait Memory: Clone + Send + Sync + 'static {
         &self,
         picture: PathBuf,
     ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
-    /// The names leg: the first segments of files whose names have these words.
+    /// The names leg: the first segments of files whose names have these words, and one that
+    /// begins so.
     fn names(
         &self,
         tokens: Vec<String>,
+        beginning: Option<String>,
         filter: Filter,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;

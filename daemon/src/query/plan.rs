@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) floor: f64,
     /// Whether pictures that look alike are shown each by itself.
     pub(super) all: bool,
+    /// Whether the last word is still being typed.
+    pub(super) open: bool,
     /// Neighbours wanted on each side of a hit.
     pub(super) context: usize,
     pub(super) deadline: Duration,
@@ -83,6 +85,8 @@ impl Plan {
             floor: floor(request)?,
             // Who asks for what looks alike wants to see it.
             all: request.all || alone,
+            // A space says that a word is whole.
+            open: request.as_you_type && !request.q.ends_with(char::is_whitespace),
             context: request.context,
             deadline: Duration::from_millis(settings.search.deadline_ms),
             words: wants("words") && !alone,

@@ -11,6 +11,7 @@
 //! hit of the first page and no answer.
 
 use super::fuse::Fused;
+use super::spelling::Term;
 use super::trust::coverage;
 
 /// The floor when a request does not name one. A text with one of three words stays, one with a
@@ -26,7 +27,7 @@ const GIVE_UP: usize = 50;
 
 /// Tells good matches for one question from the rest.
 pub(super) struct Quality<'a> {
-    tokens: &'a [String],
+    tokens: &'a [Term],
     best: f64,
     floor: f64,
 }
@@ -34,7 +35,7 @@ pub(super) struct Quality<'a> {
 impl<'a> Quality<'a> {
     /// Measures by the best evidence that fusion has seen among the first hits, which are the
     /// same for every page.
-    pub(super) fn of(order: &[Fused], tokens: &'a [String], floor: f64) -> Quality<'a> {
+    pub(super) fn of(order: &[Fused], tokens: &'a [Term], floor: f64) -> Quality<'a> {
         let seen = |fused: &Fused| fused.covered.unwrap_or(0.0).max(fused.stands_out);
         Quality {
             tokens,

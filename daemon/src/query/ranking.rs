@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::quality::Quality;
 use super::query_error::SearchError;
 use super::route;
+use super::spelling::Meant;
 use crate::service::wire::MissingLeg;
 
 /// What was found, best first.
@@ -28,6 +29,8 @@ pub(super) struct Ranking {
     pub(super) live: HashMap<u64, Live>,
     /// Legs that took no part though they were asked.
     pub(super) missing: Vec<MissingLeg>,
+    /// What the question's words were taken to mean.
+    pub(super) meant: Meant,
     /// Whether a leg gave all that it was asked for, so that there may be more.
     pub(super) full: bool,
 }
@@ -42,12 +45,13 @@ pub(super) async fn rank<M: Memory>(
         found,
         missing,
         picture_scale,
+        meant,
     } = legs::search(memory, plan).await?;
     let full = found.iter().any(|leg| leg.len() >= plan.depth);
     let live = live(memory, &found).await?;
     let text = plan.query.text();
     let question = Question {
-        tokens: route::content_tokens(&text),
+        tokens: meant.terms(&plan.query),
         one_word: fold::query_tokens(&text).len() == 1,
         dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
         for_pictures: plan.like.is_some() || route::for_pictures(&plan.query),
@@ -78,6 +82,7 @@ pub(super) async fn rank<M: Memory>(
         order,
         live,
         missing,
+        meant,
         full,
     })
 }

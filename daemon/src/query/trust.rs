@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use hippo_index::{Hit, Scored};
 
 use super::fuse::Question;
+use super::spelling::Term;
 use super::text::Squeezed;
 
 /// Word hits whose texts are looked into: 50 texts of 1 KB fold in about a millisecond.
@@ -189,10 +190,11 @@ pub(super) fn coverages<'a>(question: &Question, words: &'a [Scored]) -> HashMap
 }
 
 /// The share of the question's content words that a segment and its file's title contain.
-pub(super) fn coverage(tokens: &[String], row: &Hit) -> f64 {
+pub(super) fn coverage(tokens: &[Term], row: &Hit) -> f64 {
     let title = row.title.as_deref().unwrap_or_default();
     let text = Squeezed::new(&format!("{title}\n\n{}", row.text));
-    let found = tokens.iter().filter(|token| text.contains(token)).count();
+    let stands = |term: &&Term| term.0.iter().any(|form| text.contains(form));
+    let found = tokens.iter().filter(stands).count();
     ratio(found as f64, tokens.len() as f64)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Hit, Scored, SpaceRole, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Known, Near, Scored, SpaceRole, Span, WordsQuery};
 use tokio::sync::broadcast;
 
 use super::api::{Api, ApiError};
@@ -35,6 +35,12 @@ impl Memory for Handle {
         let _asking = self.asking();
         let found = self.store().words(&query, &filter, limit).await;
         found.map_err(|e| e.to_string())
+    }
+
+    async fn vocabulary(&self, word: String, near: Near) -> Result<Vec<Known>, String> {
+        let _asking = self.asking();
+        let known = self.store().vocabulary(&word, near).await;
+        known.map_err(|e| e.to_string())
     }
 
     async fn passage(
@@ -89,10 +95,11 @@ impl Memory for Handle {
     async fn names(
         &self,
         tokens: Vec<String>,
+        beginning: Option<String>,
         filter: Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, String> {
-        super::named::names(self, tokens, filter, limit).await
+        super::named::names(self, tokens, beginning, filter, limit).await
     }
 
     async fn values_of(&self, facet: Facet) -> Result<Vec<String>, String> {

@@ -111,6 +111,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         min_quality: params.share("min_quality")?,
         cwd: params.one("cwd")?,
         all: params.flag("all")?,
+        as_you_type: params.flag("as_you_type")?,
         context: params.number("context")?.unwrap_or_default(),
     })
 }

@@ -16,12 +16,13 @@ use crate::journal::Named;
 pub(super) async fn names(
     handle: &Handle,
     tokens: Vec<String>,
+    beginning: Option<String>,
     filter: Filter,
     limit: usize,
 ) -> Result<Vec<Scored>, String> {
     let by_catalog = filter.clone();
     let keep = move |named: &Named| kept(&by_catalog, named);
-    let found = handle.named(tokens, limit, keep).await;
+    let found = handle.named(tokens, beginning, limit, keep).await;
     let found = found.map_err(|e| e.to_string())?;
     let heads: Vec<Span> = found
         .iter()

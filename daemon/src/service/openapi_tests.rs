@@ -141,6 +141,10 @@ fn context() -> wire::Context {
             score: 0.5,
         }],
         no_match: false,
+        corrected: vec![wire::Correction {
+            typed: "x".to_owned(),
+            meant: "y".to_owned(),
+        }],
         missing: vec![wire::MissingLeg {
             leg: "passage".to_owned(),
             reason: "late".to_owned(),
@@ -176,6 +180,10 @@ fn samples() -> Vec<(&'static str, Value)> {
         fresh: wire::Fresh::default(),
         more: false,
         no_match: false,
+        corrected: vec![wire::Correction {
+            typed: "x".to_owned(),
+            meant: "y".to_owned(),
+        }],
         missing_legs: vec![wire::MissingLeg {
             leg: "passage".to_owned(),
             reason: "late".to_owned(),
@@ -218,6 +226,7 @@ fn samples() -> Vec<(&'static str, Value)> {
         like: text(),
         min_quality: Some(0.5),
         all: true,
+        as_you_type: true,
         cwd: text(),
         context: 1,
     };

@@ -97,6 +97,7 @@ const SEARCH_PARAMS: &[&str] = &[
     "legs",
     "min_quality",
     "all",
+    "as_you_type",
     "cwd",
     "context",
 ];

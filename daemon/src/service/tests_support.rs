@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Hit, Scored, SpaceRole, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Known, Near, Scored, SpaceRole, Span, WordsQuery};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, broadcast, watch};
@@ -161,6 +161,10 @@ impl Memory for Double {
         }
     }
 
+    async fn vocabulary(&self, _: String, _: Near) -> Result<Vec<Known>, String> {
+        Ok(Vec::new())
+    }
+
     async fn passage(&self, _: Embedding, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
         Ok(Vec::new())
     }
@@ -181,7 +185,13 @@ impl Memory for Double {
         None
     }
 
-    async fn names(&self, _: Vec<String>, _: Filter, _: usize) -> Result<Vec<Scored>, String> {
+    async fn names(
+        &self,
+        _: Vec<String>,
+        _: Option<String>,
+        _: Filter,
+        _: usize,
+    ) -> Result<Vec<Scored>, String> {
         Ok(Vec::new())
     }
 

@@ -4,6 +4,7 @@ mod care;
 mod opening;
 mod searching;
 mod spaces;
+mod vocabulary;
 mod writing;
 
 use std::path::Path;

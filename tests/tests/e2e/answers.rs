@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hippo_tests::client::{hits, text};
+use hippo_tests::client::{encode, hits, text};
 use hippo_tests::{Daemon, Rng, TempHome, corpus};
 use serde_json::Value;
 
@@ -411,4 +411,58 @@ fn no_good_match_is_said_instead_of_showing_junk() {
     let context = home.hippo(&["context", "where is my umbrella"]);
     assert_eq!(context.status.code(), Some(3));
     assert!(context.stdout.is_empty());
+}
+
+#[test]
+fn slips_are_forgiven_and_the_last_word_need_not_be_whole() {
+    let home = TempHome::new();
+    for at in 0..40 {
+        let text = format!("The lighthouse keeper's log, day {at}: fog over the harbour.");
+        home.write(&format!("log/{at}.txt"), text);
+    }
+    home.write("Reflector-manual.txt", "Polish it every Thursday.");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    // The words that are known are those of the index, which is brought in step behind a commit.
+    daemon.until("the notes are in the index", |client| {
+        client.status()["index"]["unindexed"].as_u64() < Some(16)
+    });
+    let answer = daemon.client().search("lighthuose fog", 5);
+    assert_eq!(
+        answer["corrected"],
+        serde_json::json!([{ "typed": "lighthuose", "meant": "lighthouse" }])
+    );
+    let snippet = text(&hits(&answer)[0]["snippet"]);
+    assert!(snippet.contains("<mark>lighthouse</mark>"), "{snippet}");
+    let shown = home.hippo(&["search", "lighthuose"]);
+    let says = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(
+        says.contains("nothing says “lighthuose”: searched for “lighthouse”"),
+        "{says}"
+    );
+    let quoted = daemon.client().search("\"lighthuose fog\"", 5);
+    assert_eq!(
+        (hits(&quoted).len(), &quoted["corrected"]),
+        (0, &serde_json::json!([]))
+    );
+
+    let typing = |question: &str| {
+        let target = format!("/v1/search?as_you_type&limit=5&q={}", encode(question));
+        daemon.client().get(&target)
+    };
+    assert!(
+        hits(&daemon.client().search("fog harb", 5))
+            .iter()
+            .all(|hit| { !text(&hit["snippet"]).contains("<mark>harbour</mark>") })
+    );
+    let harbour = typing("fog harb");
+    let snippet = text(&hits(&harbour)[0]["snippet"]);
+    assert!(snippet.contains("<mark>harbour</mark>"), "{snippet}");
+    assert_eq!(
+        paths_of(&typing("refl")),
+        ["Reflector-manual.txt"],
+        "by its name"
+    );
+    let options = ["search", "lightho", "--as-you-type", "--json"];
+    assert_eq!(hits(&home.hippo_json(&options)).len(), 10);
 }

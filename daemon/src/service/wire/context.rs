@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fresh, MissingLeg, SearchRequest};
+use super::{Correction, Fresh, MissingLeg, SearchRequest};
 
 /// `POST /v1/context`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,8 @@ pub struct Context {
     pub spans: Vec<Span>,
     /// Whether something was found, but no good match: `min_quality` 0 takes the nearest.
     pub no_match: bool,
+    /// Words that no file has, and the ones that were looked for in their place.
+    pub corrected: Vec<Correction>,
     /// Legs that took no part though they were asked for, and why.
     pub missing: Vec<MissingLeg>,
     /// How fresh the evidence is.

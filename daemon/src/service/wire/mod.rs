@@ -13,7 +13,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 pub use context::{Context, ContextRequest, Span};
-pub use search::{Answer, Group, Hit, Legs, MissingLeg, Neighbour, SearchRequest};
+pub use search::{Answer, Correction, Group, Hit, Legs, MissingLeg, Neighbour, SearchRequest};
 pub use status::{
     AtWork, Counts, Failure, Folder, FolderState, Index, Memory, ModelStatus, Models, Sandbox,
     SpaceStatus, SpeechStatus, State, Status, Watch,

@@ -37,6 +37,8 @@ pub struct SearchRequest {
     pub cwd: Option<String>,
     /// Show pictures that look alike each by itself.
     pub all: bool,
+    /// The last word is still being typed: it stands for all that it may become.
+    pub as_you_type: bool,
     /// Segments wanted before and after each hit, at most 10.
     pub context: usize,
 }
@@ -58,8 +60,19 @@ pub struct Answer {
     pub more: bool,
     /// Whether something was found, but no good match: `min_quality` 0 shows the nearest.
     pub no_match: bool,
+    /// Words that no file has, and the ones that were looked for in their place.
+    pub corrected: Vec<Correction>,
     /// Legs that took no part though they were asked for, and why.
     pub missing_legs: Vec<MissingLeg>,
+}
+
+/// A word that was taken for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// As it stands in the question.
+    pub typed: String,
+    /// As it stands in the files.
+    pub meant: String,
 }
 
 /// One segment that answers.

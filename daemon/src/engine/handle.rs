@@ -15,7 +15,7 @@ use super::shared::{FolderRuntime, Shared, blocking};
 use super::{chosen, ear, looks, model_status, models, reader, status, thumbnails, transcript};
 use crate::journal::{Facet, Live, Named, now_ms};
 use crate::service::wire;
-use crate::transcript::Line;
+use crate::transcript::Transcript;
 use crate::watch::Watched;
 
 /// The file that `wait` touches in the run folder: when the watcher tells of it, it has told
@@ -197,8 +197,8 @@ impl Handle {
     }
 
     /// What was said in a file.
-    pub async fn transcript(&self, path: &Path) -> Result<Vec<Line>, EngineError> {
-        transcript::lines(&self.shared, path).await
+    pub async fn transcript(&self, path: &Path) -> Result<Transcript, EngineError> {
+        transcript::transcript(&self.shared, path).await
     }
 
     /// A small JPEG of a picture that hippo knows.

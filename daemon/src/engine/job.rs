@@ -227,8 +227,7 @@ async fn extract(
     let refusal = match outcome {
         Outcome::Done(read) => {
             let mut read = *read;
-            let made = Generation::new(&heard.made_by(), []);
-            heard.add_to(&mut read);
+            let made = Generation::new(&heard.add_to(&mut read), []);
             let seen = (looks, pixels);
             return Ok(done(shared, claim, disk, (content, class), read, seen, made).await);
         }

@@ -31,6 +31,7 @@ mod model;
 mod model_status;
 mod models;
 mod pixels;
+mod published;
 mod reader;
 mod recover;
 mod shared;

@@ -1,5 +1,5 @@
-//! What was said in a file: by the transcript beside it, by the recogniser as far as it has come,
-//! or by the transcript that the file itself is.
+//! What was said in a file: by the transcript that came with it, by the recogniser as far as it has
+//! come, or by the transcript that the file itself is.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +9,13 @@ use hippo_extractors::Source;
 use super::EngineError;
 use super::hear::from_lines;
 use super::shared::{Shared, blocking};
-use crate::journal::{FileRecord, Generation};
-use crate::transcript::Line;
+use crate::journal::FileRecord;
+use crate::transcript::{By, Line, Transcript};
 
-pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>, EngineError> {
+pub(super) async fn transcript(
+    shared: &Arc<Shared>,
+    path: &Path,
+) -> Result<Transcript, EngineError> {
     let (looking, wanted) = (Arc::clone(shared), path.to_owned());
     let (record, said) = blocking(move || {
         let Some(record) = looking.journal.record(&wanted)? else {
@@ -34,13 +37,16 @@ pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>
             t1_ms: said.t1_ms,
             text: said.text,
         });
-        return Ok(lines.collect());
+        return Ok(Transcript {
+            by: By::Speech,
+            lines: lines.collect(),
+        });
     }
     let rows = match record.revision {
         0 => Vec::new(),
         revision => shared.store.rows_of(record.id, revision).await?,
     };
-    let published = rows
+    let without_times = rows
         .iter()
         .any(|row| row.source == Source::Transcript.as_str());
     let mut timed: Vec<_> = rows
@@ -48,9 +54,9 @@ pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>
         .filter_map(|row| Some((row.ordinal, row.t0_ms?, row.t1_ms?, row.text)))
         .collect();
     timed.sort_unstable();
-    if timed.is_empty() && published {
+    if timed.is_empty() && without_times {
         return Err(EngineError::Refused(format!(
-            "the transcript beside {shown} has no times: read it as it is, or have them added by a \
+            "the transcript of {shown} has no times: read it as it is, or have them added by a \
              speech model (`hippo models pull`), which hears when its words are said"
         )));
     }
@@ -63,7 +69,16 @@ pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>
     let lines = timed
         .into_iter()
         .map(|(_, t0_ms, t1_ms, text)| Line { t0_ms, t1_ms, text });
-    Ok(lines.collect())
+    Ok(Transcript {
+        by: published(&record).unwrap_or(By::Itself),
+        lines: lines.collect(),
+    })
+}
+
+/// The transcript that came with a recording and gave it its rows, if one did.
+fn published(record: &FileRecord) -> Option<By> {
+    let made = record.generation.as_ref()?;
+    By::published(&made.extractor).filter(|_| record.segments > 0)
 }
 
 /// What was heard of a file, to its end or so far.
@@ -71,8 +86,7 @@ fn said(shared: &Shared, record: &FileRecord) -> Result<Option<String>, EngineEr
     let Some(content) = record.content else {
         return Ok(None);
     };
-    let by_transcript = |made: &Generation| made.extractor.contains("~beside:");
-    if record.segments > 0 && record.generation.as_ref().is_some_and(by_transcript) {
+    if published(record).is_some() {
         return Ok(None);
     }
     let ear = shared.listening.ear();

@@ -73,8 +73,8 @@ pub struct Donor {
 
 impl Journal {
     /// A file that was already read from the same bytes under the same kind of name by the
-    /// same extractor (`generation` up to its first `+`): `id` itself if it was, otherwise
-    /// another. Failures are only taken over from the file itself, so that a retry by hand is
+    /// same extractor (`generation` up to its first `+`, less what it found inside the bytes):
+    /// `id` itself if it was, otherwise another. Failures are only taken over from the file itself, so that a retry by hand is
     /// a real one; where a model reads what is written in pixels, only what it has read is.
     pub fn donor(
         &self,
@@ -87,7 +87,8 @@ impl Journal {
             c.prepare_cached(&format!(
                 "SELECT id, revision, verdict, stage, reason, generation, {COLUMNS}
                  FROM file WHERE content = ?1 AND class = ?2
-                     AND substr(generation, 1, length(?3) + 1) = ?3 || '+'
+                     AND substr(generation, 1, instr(generation, '+') - 1)
+                         IN (?3, ?3 || '~inside:times', ?3 || '~inside:text')
                      AND (?5 IS NULL OR instr(generation, '+o=') = 0
                          OR substr(generation, instr(generation, '+o=') + 3) = ?5)
                      AND (id = ?4 OR verdict = 6 OR (verdict = 4 AND (revision > 0 OR segments = 0)))

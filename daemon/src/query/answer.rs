@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use hippo_extractors::Source;
+use hippo_index::Hit as Row;
+
 use super::fuse::Fused;
 use super::link::link;
 use super::memory::{Live, Memory};
@@ -19,6 +22,7 @@ use super::snippet::{Wanted, snippet};
 use super::sort::Sort;
 use super::when;
 use crate::service::wire::{Answer, Group, Hit, Legs, SearchRequest};
+use crate::transcript::By;
 
 /// Answers a question.
 pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Answer, SearchError> {
@@ -70,6 +74,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
     let (before, after) = around.beside(fused.place());
     let cut = snippet(&fused.row.text, wanted);
     let row = fused.row;
+    let transcript = published(&row);
     let mut also_at = fused.also_at;
     if let Some(known) = live.get(&row.file) {
         also_at.extend(
@@ -97,6 +102,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         page: row.page,
         t0_ms: row.t0_ms,
         t1_ms: row.t1_ms,
+        transcript: transcript.map(|by| by.as_str().to_owned()),
         source: row.source,
         text: row.text,
         snippet: cut.marked,
@@ -116,6 +122,12 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         alike: fused.alike,
         path: row.path,
     }
+}
+
+/// Which publisher's transcript a recording's segment is from.
+fn published(row: &Row) -> Option<By> {
+    let published = row.source == Source::Transcript.as_str();
+    By::published(&row.generation).filter(|_| published)
 }
 
 fn groups(hits: &[Hit]) -> Vec<Group> {

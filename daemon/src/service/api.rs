@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use super::wire;
 use crate::query::Memory;
-use crate::transcript::Line;
+use crate::transcript::Transcript;
 
 /// All that a request can ask for.
 pub trait Api: Memory {
@@ -20,8 +20,10 @@ pub trait Api: Memory {
     /// How one file stands.
     fn why(&self, path: PathBuf) -> impl Future<Output = Result<wire::Why, ApiError>> + Send;
     /// What was said in one file.
-    fn transcript(&self, path: PathBuf)
-    -> impl Future<Output = Result<Vec<Line>, ApiError>> + Send;
+    fn transcript(
+        &self,
+        path: PathBuf,
+    ) -> impl Future<Output = Result<Transcript, ApiError>> + Send;
     /// A small JPEG of a picture.
     fn thumbnail(&self, path: PathBuf) -> impl Future<Output = Result<Vec<u8>, ApiError>> + Send;
     /// Returns when all that existed at the call is searchable.

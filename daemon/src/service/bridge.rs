@@ -14,7 +14,7 @@ use super::wire;
 use crate::engine::{EngineError, Handle};
 use crate::journal::Facet;
 use crate::query::{JointQuestion, Live, Memory};
-use crate::transcript::Line;
+use crate::transcript::Transcript;
 
 impl Memory for Handle {
     fn settings(&self) -> Arc<Settings> {
@@ -135,7 +135,7 @@ impl Api for Handle {
         Ok(Handle::why(self, &path).await?)
     }
 
-    async fn transcript(&self, path: PathBuf) -> Result<Vec<Line>, ApiError> {
+    async fn transcript(&self, path: PathBuf) -> Result<Transcript, ApiError> {
         Ok(Handle::transcript(self, &path).await?)
     }
 

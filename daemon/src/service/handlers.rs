@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hippo_index::SpaceRole;
 
@@ -55,9 +55,14 @@ pub(super) async fn handle<A: Api>(
         Operation::Why => Json(api.why(needed_path(&asked.params)?).await?).into_response(),
         Operation::Transcript => {
             let format = format(&asked.params)?;
-            let lines = api.transcript(needed_path(&asked.params)?).await?;
-            let text = transcript::write(&lines, format);
-            ([(header::CONTENT_TYPE, format.mime())], text).into_response()
+            let said = api.transcript(needed_path(&asked.params)?).await?;
+            let text = transcript::write(&said.lines, format);
+            let by = (
+                HeaderName::from_static(wire::TRANSCRIPT_BY),
+                said.by.as_str(),
+            );
+            let kind = (header::CONTENT_TYPE, format.mime());
+            ([kind, by], text).into_response()
         }
         Operation::Thumbnail => {
             let jpeg = api.thumbnail(needed_path(&asked.params)?).await?;

@@ -100,6 +100,7 @@ fn hit() -> wire::Hit {
         t0_ms: Some(1),
         t1_ms: Some(2),
         source: "transcript".to_owned(),
+        transcript: Some("beside".to_owned()),
         text: "x".to_owned(),
         snippet: "<mark>x</mark>".to_owned(),
         marks: vec![[0, 1]],

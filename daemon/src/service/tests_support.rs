@@ -16,6 +16,7 @@ use super::wire::{self, Event, EventKind, Fresh};
 use crate::journal::Facet;
 use crate::query::fuse::tests_support::row;
 use crate::query::{JointQuestion, Live, Memory};
+use crate::transcript::{By, Transcript};
 
 /// A daemon with one segment. Some words make it misbehave: see [`Memory::words`] below.
 #[derive(Clone)]
@@ -220,8 +221,11 @@ impl Api for Double {
         })
     }
 
-    async fn transcript(&self, _: PathBuf) -> Result<Vec<crate::transcript::Line>, ApiError> {
-        Ok(Vec::new())
+    async fn transcript(&self, _: PathBuf) -> Result<Transcript, ApiError> {
+        Ok(Transcript {
+            by: By::Beside,
+            lines: Vec::new(),
+        })
     }
 
     async fn thumbnail(&self, _: PathBuf) -> Result<Vec<u8>, ApiError> {

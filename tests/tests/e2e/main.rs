@@ -13,6 +13,7 @@ mod generations;
 mod hostile;
 mod identity;
 mod idle;
+mod lyrics;
 mod models;
 mod ocr;
 mod pictures;

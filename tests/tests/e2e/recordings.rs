@@ -23,7 +23,7 @@ const SAID: [(&str, u64); 5] = [
     ("Welcome back to the mathematics podcast", 53_900),
 ];
 /// What the start of a sentence may be off.
-const START_MAX_MS: u64 = 5_000;
+pub(crate) const START_MAX_MS: u64 = 5_000;
 /// A minute of sound takes the demo model some seconds of one core; beside a full suite of
 /// tests, at the lowest priority, it can take this long.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(8);
@@ -38,7 +38,7 @@ pub(crate) fn episode() -> Vec<u8> {
 
 /// The frames of an MP3 without its tags and without the first, which says how many there are:
 /// they can follow each other as often as one likes.
-fn frames(mp3: &[u8]) -> &[u8] {
+pub(crate) fn frames(mp3: &[u8]) -> &[u8] {
     let at = |needle: &[u8], from: usize| {
         let found = mp3[from..].windows(needle.len()).position(|w| w == needle);
         from + found.unwrap()
@@ -55,7 +55,7 @@ pub(crate) fn give_ears(home: &TempHome) {
     }
 }
 
-fn transcript(daemon: &Daemon, path: &Path, format: &str) -> String {
+pub(crate) fn transcript(daemon: &Daemon, path: &Path, format: &str) -> String {
     let path = encode(path.to_str().unwrap());
     let target = format!("/v1/transcript?path={path}&format={format}");
     let reply = daemon.client().raw(
@@ -163,7 +163,7 @@ fn a_copy_is_not_heard_again_and_without_a_model_tags_find_it() {
 }
 
 /// How often the log says that a recording was heard to its end.
-fn times_heard(home: &TempHome) -> usize {
+pub(crate) fn times_heard(home: &TempHome) -> usize {
     let logs = corpus::files_below(&home.home().join("log"));
     let logs = logs
         .iter()
@@ -264,7 +264,7 @@ const SUBTITLES: &str = "1\n00:00:20,000 --> 00:00:26,000\nThe otter crosses the
                          2\n00:00:41,000 --> 00:00:47,000\nNobody has seen the lighthouse keeper.\n";
 
 /// The hit on a recording by its transcript.
-fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
+pub(crate) fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
     let asked = json!({"q": words, "kind": ["audio"], "limit": 3});
     let answer = daemon.client().post("/v1/search", &asked);
     let found = hits(&answer);
@@ -280,7 +280,7 @@ fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
         .cloned()
 }
 
-fn explained(daemon: &Daemon, path: &Path) -> String {
+pub(crate) fn explained(daemon: &Daemon, path: &Path) -> String {
     daemon.client().why(path)["explanation"].to_string()
 }
 
@@ -334,7 +334,7 @@ fn the_transcript_beside_a_recording_is_used_instead_of_ears_until_it_goes() {
 }
 
 /// All that is said in the episode, as a publisher would print it.
-const PRINTED: &str =
+pub(crate) const PRINTED: &str =
     "How can Alice compare his map? Welcome back to the water podcast with Sarah \
 and Maria. Today we talk about travel and education in India. This elephant and this ancient \
 writer live beside this archive.
@@ -348,7 +348,7 @@ Our light horse and the early engineer live near his early picture. Every city a
 rabbit live under your monkey. Welcome back to the mathematics podcast with Michael and Maria.
 ";
 /// Of that, and when it is said.
-const PRINTED_AT: [(&str, u64); 4] = [
+pub(crate) const PRINTED_AT: [(&str, u64); 4] = [
     ("water podcast with Sarah", 2_696),
     ("lawyer in Japan", 19_316),
     ("light horse and the early engineer", 46_938),

@@ -19,6 +19,10 @@ pub use status::{
     SpaceStatus, SpeechStatus, State, Status, Watch,
 };
 
+/// The header of `GET /v1/transcript` that says whose words these are: its formats have no place
+/// for that.
+pub const TRANSCRIPT_BY: &str = "hippo-transcript-by";
+
 /// How much of what is on the disk is not yet (or will not be) in an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fresh {

@@ -85,6 +85,9 @@ pub struct Hit {
     pub t1_ms: Option<u64>,
     /// `body`, `ocr`, `tags`, `speech`, `transcript`, `caption`.
     pub source: String,
+    /// Of a recording with a publisher's transcript: `beside` where that is a file beside it,
+    /// `inside` where it is the lyrics in its tags.
+    pub transcript: Option<String>,
     /// The whole segment.
     pub text: String,
     /// The part of the text that answers, on one line: `<mark>` and `</mark>` stand around what

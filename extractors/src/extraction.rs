@@ -196,6 +196,9 @@ pub struct Metadata {
     /// What is known of a recording or a film; none of other kinds.
     #[serde(default)]
     pub sound: Option<Sound>,
+    /// Of a podcast's feed: the files that it names.
+    #[serde(default)]
+    pub feed: Option<Feed>,
     /// Pages, or the one picture, whose writing is in their pixels alone: what a model for
     /// OCR has to look at.
     #[serde(default)]
@@ -226,6 +229,30 @@ pub struct Chapter {
     pub title: String,
 }
 
+/// Files that one feed names, at most: an episode a week for twenty years, with names and
+/// titles of the longest within a worker's frame.
+pub const EPISODES_MAX: usize = 1_000;
+
+/// What a podcast's feed says of the files of its episodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The podcast.
+    pub show: Option<String>,
+    /// In the feed's order: newest first.
+    pub episodes: Vec<Episode>,
+}
+
+/// What a feed says of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// The file's name, without folders.
+    pub file: String,
+    /// The episode's title.
+    pub title: Option<String>,
+    /// When it was published, as written: RFC 2822 or RFC 3339.
+    pub date: Option<String>,
+}
+
 impl Metadata {
     /// Metadata that knows only what the file is and what read it.
     pub fn new(kind: Kind, mime: &str, engine: &str) -> Metadata {
@@ -241,6 +268,7 @@ impl Metadata {
             engine: engine.to_owned(),
             notes: Vec::new(),
             sound: None,
+            feed: None,
             in_pixels: 0,
         }
     }

@@ -11,6 +11,7 @@
 //! - Every channel is bounded; a full one holds back who fills it, never an answer.
 
 mod about;
+mod announced;
 mod beside;
 mod bytes;
 mod chosen;

@@ -227,6 +227,7 @@ mod tests {
             class: "text".to_owned(),
             generation: Generation::new("x1", []),
             about: About::of_kind("text"),
+            feed: None,
         };
         journal.acknowledge(&[ack], 1).unwrap();
         let record = SpaceRecord {

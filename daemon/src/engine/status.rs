@@ -10,7 +10,7 @@ use hippo_extractors::Kind;
 
 use super::shared::{FolderRuntime, Shared, blocking, lock};
 use super::{EngineError, ear, generations, model_status};
-use crate::journal::{Counts, FileRecord, FolderCounts, FolderRecord, State};
+use crate::journal::{Counts, FEED, FileRecord, FolderCounts, FolderRecord, State};
 use crate::scan::RuleVerdict;
 use crate::service::wire;
 use crate::watch::{Coverage, Covered};
@@ -283,8 +283,8 @@ fn is_sound(kind: &str) -> bool {
 
 /// What is to come of a recording that was read.
 fn hearing(shared: &Shared, record: &FileRecord) -> String {
-    let heard = record.generation.as_ref();
-    if heard.is_some_and(|made| made.extractor.contains('~')) {
+    let made = record.generation.as_ref();
+    if made.is_some_and(|made| made.extractor.replace(FEED, "").contains('~')) {
         return String::new();
     }
     match shared.listening.wanted() {

@@ -6,12 +6,13 @@
 
 use std::path::PathBuf;
 
+use hippo_extractors::Feed;
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::about::{About, COLUMNS};
 use super::files::key_of;
 use super::generation::Generation;
-use super::{Journal, Result, State};
+use super::{Journal, Result, State, feeds};
 use crate::scan::DiskFact;
 
 /// How work on a file ended.
@@ -52,6 +53,8 @@ pub struct Ack {
     pub generation: Generation,
     /// What the file is and says of itself.
     pub about: About,
+    /// What it says of recordings around it.
+    pub feed: Option<Feed>,
 }
 
 /// A file whose outcome can be taken over by another of the same content.
@@ -183,6 +186,9 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
         ))?
         .execute(values.as_slice())?;
     settle(t, ack.id, ack.turn, Some(state), &ack.disk, now_ms)?;
+    if updated == 1 {
+        feeds::keep(t, ack.id, ack.feed.as_ref())?;
+    }
     Ok(updated == 1)
 }
 

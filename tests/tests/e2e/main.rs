@@ -8,6 +8,7 @@ mod commands;
 mod corpus;
 mod crashes;
 mod failures;
+mod feeds;
 mod freshness;
 mod generations;
 mod hostile;

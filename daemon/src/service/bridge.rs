@@ -159,6 +159,14 @@ impl Api for Handle {
         Ok(Handle::remove_folder(self, &path).await?)
     }
 
+    async fn pause(&self, time: Option<Duration>) -> Result<wire::Paused, ApiError> {
+        Ok(Handle::pause(self, time).await?)
+    }
+
+    async fn resume(&self) -> Result<wire::Paused, ApiError> {
+        Ok(Handle::resume(self).await?)
+    }
+
     async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {
         Ok(Handle::retry(self, under.as_deref()).await?)
     }
@@ -196,6 +204,7 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> ApiError {
         match error {
             EngineError::WaitTimedOut { pending } => ApiError::WaitTimedOut { pending },
+            EngineError::Resting { pending, why } => ApiError::Resting { pending, why },
             EngineError::Refused(what) => ApiError::Refused(what),
             other => ApiError::Internal(other.to_string()),
         }

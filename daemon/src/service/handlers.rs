@@ -23,6 +23,9 @@ const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 /// The longest `wait`; who needs more asks again.
 const MAX_WAIT: Duration = Duration::from_hours(1);
 
+/// The longest pause with an end; who means more means for ever.
+const MAX_PAUSE: Duration = Duration::from_hours(366 * 24);
+
 pub(super) async fn handle<A: Api>(
     service: &Service<A>,
     operation: Operation,
@@ -68,6 +71,8 @@ pub(super) async fn handle<A: Api>(
             let jpeg = api.thumbnail(needed_path(&asked.params)?).await?;
             ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
         }
+        Operation::Pause => Json(pause(api, json(&asked.body)?).await?).into_response(),
+        Operation::Resume => Json(api.resume().await?).into_response(),
         Operation::Retry => {
             let request: wire::RetryRequest = json(&asked.body)?;
             let under = request
@@ -132,6 +137,15 @@ async fn wait<A: Api>(api: &A, request: wire::WaitRequest) -> Result<wire::Waite
         waited = api.wait(timeout) => Ok(waited?),
         () = api.ending() => Err(ending()),
     }
+}
+
+async fn pause<A: Api>(api: &A, request: wire::PauseRequest) -> Result<wire::Paused, Fault> {
+    let time = request.for_s.map(Duration::from_secs);
+    if time.is_some_and(|time| time > MAX_PAUSE) {
+        let what = format!("`for_s` is longer than {} s", MAX_PAUSE.as_secs());
+        return Err(Fault::bad("bad_pause", what).hint("leave it out: until it is resumed"));
+    }
+    Ok(api.pause(time).await?)
 }
 
 fn ending() -> Fault {

@@ -277,6 +277,7 @@ fn samples() -> Vec<(&'static str, Value)> {
                 path: "/d".to_owned()
             }),
         ),
+        ("PauseRequest", json!(wire::PauseRequest { for_s: Some(1) })),
         ("RetryRequest", json!(wire::RetryRequest { path: text() })),
         ("Retried", json!(wire::Retried { files: 1 })),
         (

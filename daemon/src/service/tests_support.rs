@@ -134,6 +134,11 @@ pub(super) fn status() -> wire::Status {
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),
         index: wire::Index::default(),
+        paused: wire::Paused {
+            by: Some("asked".to_owned()),
+            until: Some("2026-01-01T00:00:00+08:00".to_owned()),
+            pending: 1,
+        },
         waits: vec!["a model".to_owned()],
         memory: wire::Memory::default(),
     }
@@ -255,6 +260,14 @@ impl Api for Double {
 
     async fn remove_folder(&self, _: PathBuf) -> Result<(), ApiError> {
         Ok(())
+    }
+
+    async fn pause(&self, _: Option<Duration>) -> Result<wire::Paused, ApiError> {
+        Ok(status().paused)
+    }
+
+    async fn resume(&self) -> Result<wire::Paused, ApiError> {
+        Ok(status().paused)
     }
 
     async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {

@@ -17,6 +17,7 @@ mod idle;
 mod lyrics;
 mod models;
 mod ocr;
+mod pause;
 mod pictures;
 mod recordings;
 mod socket;

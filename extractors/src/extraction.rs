@@ -107,6 +107,18 @@ pub struct Segment {
     pub picture: bool,
     /// ISO 639-1 ("zh", "en", "ja", ...); none where it cannot be told.
     pub lang: Option<String>,
+    /// Of a moment: its lines, in order; none where nothing tells when they are said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LineStart>,
+}
+
+/// Where a line of a moment begins, in its text and in the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineStart {
+    /// Bytes of the text before it.
+    pub at: u32,
+    /// In milliseconds.
+    pub t0_ms: u64,
 }
 
 /// Decoded pixels: sRGB, upright, on white where they were transparent.

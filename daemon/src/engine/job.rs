@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use hippo_extractors::parse::NEEDS_OCR;
 use hippo_extractors::{
-    EXTRACTOR_VERSION, Feed, Kind, Refusal, Scan, Segment, format_class, refuse_unread,
+    EXTRACTOR_VERSION, Feed, Kind, LineStart, Refusal, Scan, Segment, format_class, refuse_unread,
 };
-use hippo_index::{Row, segment_id};
+use hippo_index::{Line, Row, segment_id};
 use tokio::sync::mpsc;
 
 use super::about::about;
@@ -348,9 +348,15 @@ fn row_of(
         vectors: Vec::new(),
         generation: String::new(),
         facts: about.facts.clone(),
+        lines: segment.lines.into_iter().map(line).collect(),
     };
     place(&mut row, claim, disk);
     row
+}
+
+fn line(start: LineStart) -> Line {
+    let LineStart { at, t0_ms } = start;
+    Line { at, t0_ms }
 }
 
 /// Says whose row it is and where that file is.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hippo_extractors::Source;
+use hippo_index::Row;
 
 use super::EngineError;
 use super::hear::from_lines;
@@ -49,11 +50,8 @@ pub(super) async fn transcript(
     let without_times = rows
         .iter()
         .any(|row| row.source == Source::Transcript.as_str());
-    let mut timed: Vec<_> = rows
-        .into_iter()
-        .filter_map(|row| Some((row.ordinal, row.t0_ms?, row.t1_ms?, row.text)))
-        .collect();
-    timed.sort_unstable();
+    let mut timed: Vec<_> = rows.into_iter().filter(|row| row.t0_ms.is_some()).collect();
+    timed.sort_by_key(|row| row.ordinal);
     if timed.is_empty() && without_times {
         return Err(EngineError::Refused(format!(
             "the transcript of {shown} has no times: read it as it is, or have them added by a \
@@ -66,13 +64,34 @@ pub(super) async fn transcript(
              (`hippo why` says how it stands)"
         )));
     }
-    let lines = timed
-        .into_iter()
-        .map(|(_, t0_ms, t1_ms, text)| Line { t0_ms, t1_ms, text });
     Ok(Transcript {
         by: published(&record).unwrap_or(By::Itself),
-        lines: lines.collect(),
+        lines: timed.iter().flat_map(lines_of).collect(),
     })
+}
+
+/// A moment line by line, each until the next one begins; as a whole where its lines have no
+/// times.
+fn lines_of(moment: &Row) -> Vec<Line> {
+    let starts = moment
+        .lines
+        .iter()
+        .map(|line| (line.at as usize, line.t0_ms));
+    let mut starts: Vec<_> = starts.collect();
+    if starts.is_empty() {
+        starts.push((0, moment.t0_ms.unwrap_or_default()));
+    }
+    let last = (moment.text.len(), moment.t1_ms.unwrap_or_default());
+    let ends = starts.iter().skip(1).copied().chain([last]);
+    let line = |((from, t0_ms), (to, t1_ms)): ((usize, u64), (usize, u64))| {
+        let text = moment.text.get(from..to)?.trim().to_owned();
+        Some(Line {
+            t0_ms,
+            t1_ms: t1_ms.max(t0_ms),
+            text,
+        })
+    };
+    starts.iter().copied().zip(ends).filter_map(line).collect()
 }
 
 /// The transcript that came with a recording and gave it its rows, if one did.

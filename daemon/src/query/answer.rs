@@ -20,6 +20,7 @@ use super::query_error::SearchError;
 use super::ranking::{Ranking, rank};
 use super::snippet::{Wanted, snippet};
 use super::sort::Sort;
+use super::spoken;
 use super::when;
 use crate::service::wire::{Answer, Group, Hit, Legs, SearchRequest};
 use crate::transcript::By;
@@ -74,6 +75,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
     let (before, after) = around.beside(fused.place());
     let cut = snippet(&fused.row.text, wanted);
     let row = fused.row;
+    let at_ms = spoken::begins(&row, wanted);
     let transcript = published(&row);
     let mut also_at = fused.also_at;
     if let Some(known) = live.get(&row.file) {
@@ -91,7 +93,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
     let path = live.get(&row.file).map(|known| known.path.clone());
     let path = path.unwrap_or_else(|| PathBuf::from(&row.path));
     Hit {
-        link: link(&path, row.page, row.t0_ms),
+        link: link(&path, row.page, at_ms.or(row.t0_ms)),
         before,
         after,
         also_at,
@@ -102,6 +104,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         page: row.page,
         t0_ms: row.t0_ms,
         t1_ms: row.t1_ms,
+        at_ms,
         transcript: transcript.map(|by| by.as_str().to_owned()),
         source: row.source,
         text: row.text,

@@ -26,6 +26,7 @@ mod ranking;
 pub mod route;
 pub mod snippet;
 pub mod sort;
+mod spoken;
 pub mod text;
 pub mod tokens;
 mod trust;

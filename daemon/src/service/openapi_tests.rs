@@ -99,6 +99,7 @@ fn hit() -> wire::Hit {
         page: Some(1),
         t0_ms: Some(1),
         t1_ms: Some(2),
+        at_ms: Some(1),
         source: "transcript".to_owned(),
         transcript: Some("beside".to_owned()),
         text: "x".to_owned(),

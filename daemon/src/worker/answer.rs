@@ -232,6 +232,9 @@ impl<'a> Answer<'a> {
         if segment.t0_ms.max(segment.t1_ms) > Some(i64::MAX as u64) {
             return Err("a segment at an impossible time".to_owned());
         }
+        if segment.lines.len() > segment.text.len() {
+            return Err(format!("{} lines of a segment", segment.lines.len()));
+        }
         clean_option(&mut segment.lang)?;
         self.segments.push(segment);
         self.alive = now;

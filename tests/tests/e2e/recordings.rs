@@ -96,6 +96,16 @@ fn what_is_said_in_a_recording_is_found_at_its_moment_and_can_be_taken_out() {
             "{sentence} begins at {begins}: {hit:#}"
         );
     }
+    // A hit knows the second of its sentence, and so does its link.
+    let (sentence, begins) = SAID[2];
+    let hit = moment(&daemon, sentence);
+    let at = hit["at_ms"].as_u64().unwrap();
+    assert!(
+        at.abs_diff(begins) < 2_000,
+        "{sentence} begins at {begins}: {hit:#}"
+    );
+    let link = hit["link"].as_str().unwrap();
+    assert!(link.ends_with(&format!("#t={}", at / 1_000)), "{link}");
     let why = daemon.client().why(&path);
     assert_eq!(why["state"], "done");
     assert!(
@@ -284,6 +294,21 @@ pub(crate) fn explained(daemon: &Daemon, path: &Path) -> String {
     daemon.client().why(path)["explanation"].to_string()
 }
 
+/// What `hippo play` says, and what it tells a player that prints its arguments.
+fn played(home: &TempHome, question: &[&str]) -> String {
+    let bin = home.root().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let mpv = bin.join("mpv");
+    fs::write(&mpv, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    fs::set_permissions(&mpv, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut play = home.command(&[&["play"], question].concat());
+    let played = play
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .output()
+        .unwrap();
+    String::from_utf8(played.stdout).unwrap()
+}
+
 #[test]
 fn the_transcript_beside_a_recording_is_used_instead_of_ears_until_it_goes() {
     let home = TempHome::new();
@@ -305,17 +330,7 @@ fn the_transcript_beside_a_recording_is_used_instead_of_ears_until_it_goes() {
     assert!(transcript(&daemon, &talk, "txt").contains("The otter crosses"));
 
     // A player is started there.
-    let bin = home.root().join("bin");
-    fs::create_dir(&bin).unwrap();
-    let mpv = bin.join("mpv");
-    fs::write(&mpv, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
-    fs::set_permissions(&mpv, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut play = home.command(&["play", "the", "otter"]);
-    let played = play
-        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-        .output()
-        .unwrap();
-    let played = String::from_utf8(played.stdout).unwrap();
+    let played = played(&home, &["the", "otter"]);
     let arguments = format!("--start=20\n--\n{}\n", talk.display());
     assert!(played.ends_with(&arguments), "{played}");
 
@@ -374,8 +389,17 @@ fn a_transcript_without_times_gets_them_from_what_is_heard() {
     daemon.wait_for(PATIENCE);
     let said = explained(&daemon, &talk);
     assert!(said.contains("its times are by what was heard"), "{said}");
+    let played = played(&home, &["lawyer", "in", "Japan"]);
+    let from = played.split("--start=").nth(1).and_then(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+        digits?.parse::<u64>().ok()
+    });
+    let off = from.map(|from| (from * 1_000).abs_diff(PRINTED_AT[1].1));
+    assert!(off.is_some_and(|off| off < 3_000), "{played}");
     for (words, begins) in PRINTED_AT {
         let hit = by_transcript(&daemon, words).unwrap();
+        let at = hit["at_ms"].as_u64().unwrap();
+        assert!(at.abs_diff(begins) < 3_000, "{words} at {begins}: {hit:#}");
         let (t0, t1) = (
             hit["t0_ms"].as_u64().unwrap(),
             hit["t1_ms"].as_u64().unwrap(),

@@ -25,6 +25,7 @@ pub use raw::{SettingsError, SettingsErrors};
 pub use registry::{Choice, Installed, Published, Registry};
 pub use settings::{
     FolderSettings, IgnoreSettings, IndexSettings, Limits, LogLevel, LogSettings, ModelSettings,
-    ProfileSetting, SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
+    OnBattery, PowerSettings, ProfileSetting, SearchSettings, ServiceSettings, Settings,
+    WatchSettings, WorkerSettings,
 };
 pub use validate::{KeyInfo, known_keys};

@@ -29,6 +29,8 @@ pub struct Settings {
     pub worker: WorkerSettings,
     /// Which models play which role.
     pub models: ModelSettings,
+    /// When work waits for the mains.
+    pub power: PowerSettings,
     /// The table.
     pub index: IndexSettings,
     /// Answers.
@@ -237,6 +239,52 @@ pub enum ProfileSetting {
     /// The models of this profile, be they there or not.
     #[serde(untagged)]
     Named(&'static str),
+}
+
+/// What background work does on the battery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBattery {
+    /// Files are read, few at once; recordings and new vectors wait for the mains.
+    #[default]
+    Slow,
+    /// All of it waits for the mains.
+    Pause,
+    /// As on the mains.
+    Ignore,
+}
+
+impl OnBattery {
+    /// All of them.
+    pub const ALL: [OnBattery; 3] = [OnBattery::Slow, OnBattery::Pause, OnBattery::Ignore];
+
+    /// The word in the settings file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OnBattery::Slow => "slow",
+            OnBattery::Pause => "pause",
+            OnBattery::Ignore => "ignore",
+        }
+    }
+}
+
+/// When work waits for the mains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerSettings {
+    /// What background work does on the battery.
+    pub battery: OnBattery,
+    /// Where the kernel tells of batteries and mains; another folder for tests. Not in the
+    /// reference.
+    pub supplies: PathBuf,
+}
+
+impl Default for PowerSettings {
+    fn default() -> Self {
+        Self {
+            battery: OnBattery::Slow,
+            supplies: PathBuf::from("/sys/class/power_supply"),
+        }
+    }
 }
 
 /// The table.

@@ -13,16 +13,18 @@ pub use crate::raw::KeyInfo;
 use crate::raw::{Reader, Section, SettingsErrors, suggest};
 use crate::settings::{
     FolderSettings, IgnoreSettings, IndexSettings, Limits, LogLevel, LogSettings, ModelSettings,
-    ProfileSetting, SearchSettings, ServiceSettings, Settings, WatchSettings, WorkerSettings,
+    OnBattery, PowerSettings, ProfileSetting, SearchSettings, ServiceSettings, Settings,
+    WatchSettings, WorkerSettings,
 };
 
 /// The sections of a settings file.
-const SECTIONS: [&str; 10] = [
-    "folders", "ignore", "limits", "watch", "worker", "models", "index", "search", "service", "log",
+const SECTIONS: [&str; 11] = [
+    "folders", "ignore", "limits", "watch", "worker", "models", "power", "index", "search",
+    "service", "log",
 ];
 
 /// Settings that exist for tests and stand in no reference.
-const UNDOCUMENTED: [&str; 1] = ["worker.program"];
+const UNDOCUMENTED: [&str; 2] = ["worker.program", "power.supplies"];
 
 /// Schemes under which a table can lie elsewhere.
 const URI_SCHEMES: [&str; 5] = ["s3://", "gs://", "az://", "db://", "file://"];
@@ -127,6 +129,7 @@ fn read_sections(reader: &mut Reader<'_>, root: Option<&dyn TableLike>) -> Setti
     read("watch", &|to, from| to.watch = read_watch(from));
     read("worker", &|to, from| to.worker = read_worker(from));
     read("models", &|to, from| to.models = read_models(from));
+    read("power", &|to, from| to.power = read_power(from));
     read("index", &|to, from| to.index = read_index(from));
     read("search", &|to, from| to.search = read_search(from));
     read("service", &|to, from| to.service = read_service(from));
@@ -397,6 +400,20 @@ fn is_folder_name(name: &str) -> bool {
         (parts.next(), parts.next()),
         (Some(Component::Normal(part)), None) if part.to_str() == Some(name)
     )
+}
+
+fn read_power(section: &mut Section<'_, '_>) -> PowerSettings {
+    let default = PowerSettings::default();
+    let names = OnBattery::ALL.map(OnBattery::as_str);
+    let chosen = section.choice("battery", default.battery.as_str(), &names);
+    let supplies = section.text("supplies", "a folder").map(PathBuf::from);
+    PowerSettings {
+        battery: OnBattery::ALL
+            .into_iter()
+            .find(|battery| battery.as_str() == chosen)
+            .unwrap_or_default(),
+        supplies: supplies.unwrap_or(default.supplies),
+    }
 }
 
 fn read_index(section: &mut Section<'_, '_>) -> IndexSettings {

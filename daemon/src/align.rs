@@ -3,7 +3,8 @@
 //! Both are cut into words, folded (Han characters one by one). Three words in a row that stand
 //! once in each are a landmark; the longest chain of landmarks that goes forward in both is what
 //! is believed, as in patience diff (Bram Cohen), so that a refrain or a wrong word misleads
-//! nothing. Words between landmarks are as far from the nearest one as they take to say.
+//! nothing. Words between landmarks are as far from the nearest one as they take to say; but a
+//! sentence begins by its own words, for pauses and music stand before sentences.
 //!
 //! Promises: every sentence of the transcript comes out, in order, with times that never go back;
 //! where the two have too little in common, nothing does. Pure.
@@ -33,7 +34,7 @@ pub fn align(transcript: &str, heard: &[Utterance]) -> Option<Vec<Utterance>> {
     let clock = Clock::new(known.collect());
     let mut before = 0;
     let timed = sentences.into_iter().map(|(text, from, to)| {
-        let t0_ms = clock.at(from).max(before);
+        let t0_ms = clock.begins(from, to).max(before);
         // No sentence lasts into the next one's silence.
         let longest = t0_ms + (to - from) as u64 * 2 * clock.pace as u64;
         let t1_ms = clock.at(to).clamp(t0_ms, longest);
@@ -151,6 +152,24 @@ impl Clock {
         Clock { known, pace }
     }
 
+    /// When a sentence of these words begins: by the first of them that is known, if time allows
+    /// for the words before it.
+    fn begins(&self, from: usize, to: usize) -> u64 {
+        let next = self.known.partition_point(|(at, _)| *at < from);
+        let Some((at, then)) = self.known.get(next).filter(|(at, _)| *at < to) else {
+            return self.at(from);
+        };
+        let begins = *then as f64 - (at - from) as f64 * self.pace;
+        let left = next.checked_sub(1).map(|left| self.known[left]);
+        let free_from = left.map_or(0.0, |(at, then)| {
+            then as f64 + (from - at) as f64 * self.pace
+        });
+        if begins < free_from {
+            return self.at(from);
+        }
+        begins.round() as u64
+    }
+
     /// As far from the nearest known word as the words between take, where time allows that.
     fn at(&self, word: usize) -> u64 {
         let after = self.known.partition_point(|(at, _)| *at <= word);
@@ -212,6 +231,17 @@ mod tests {
         for (start, truth) in starts.iter().zip([1_000, 8_000, 60_000, 62_000]) {
             assert!(start.abs_diff(truth) < 1_500, "{starts:?}");
         }
+    }
+
+    #[test]
+    fn a_sentence_begins_behind_the_music() {
+        let heard = [
+            said(0, 4_000, "this elephant lives beside this archive"),
+            said(19_500, 22_500, "walks as a lawyer in japan"),
+        ];
+        let text = "This elephant lives beside this archive. Julia works as a lawyer in Japan.";
+        let timed = align(text, &heard).unwrap();
+        assert!((17_500..20_000).contains(&timed[1].t0_ms), "{timed:?}");
     }
 
     #[test]

@@ -22,6 +22,63 @@ pub struct Line {
     pub text: String,
 }
 
+/// Who says what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// A recogniser, which heard it.
+    Speech,
+    /// A publisher's transcript that lies beside the recording.
+    Beside,
+    /// The lyrics in the recording's tags.
+    Inside,
+    /// The file, which is a transcript.
+    Itself,
+}
+
+impl By {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            By::Speech => "speech",
+            By::Beside => "beside",
+            By::Inside => "inside",
+            By::Itself => "itself",
+        }
+    }
+
+    /// The same for people.
+    pub fn in_words(name: &str) -> Option<&'static str> {
+        Some(match name {
+            "speech" => "as a speech model heard it",
+            "beside" => "by the transcript beside it",
+            "inside" => "by the lyrics inside it",
+            _ => return None,
+        })
+    }
+
+    /// What stands in the generation of rows that were made so.
+    pub fn mark(self, timed: bool) -> String {
+        let what = if timed { "times" } else { "text" };
+        format!("~{}:{what}", self.as_str())
+    }
+
+    /// Which publisher's transcript gave a recording's rows their words, by their generation.
+    pub fn published(generation: &str) -> Option<By> {
+        let extractor = generation.split('+').next().unwrap_or_default();
+        let marked = |by: &By| extractor.contains(&format!("~{}:", by.as_str()));
+        [By::Beside, By::Inside].into_iter().find(marked)
+    }
+}
+
+/// What was said, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transcript {
+    /// Who says so.
+    pub by: By,
+    /// In order of time.
+    pub lines: Vec<Line>,
+}
+
 /// How a transcript is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -139,6 +196,18 @@ mod tests {
             line(250, 2_000, "Cats & dogs\n\n<live> --> here."),
             line(3_661_005, 3_662_000, "训练成本每年下降。"),
         ]
+    }
+
+    #[test]
+    fn generations_tell_whose_words_they_hold() {
+        for by in [By::Beside, By::Inside] {
+            for timed in [true, false] {
+                let made = format!("x5~whisper-tiny-01{}+3", by.mark(timed));
+                assert_eq!(By::published(&made), Some(by), "{made}");
+            }
+        }
+        assert_eq!(By::published("x5~whisper-tiny-01+3+o="), None);
+        assert_eq!(By::published("x5+~beside:"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
 /// are extracted anew. Part of every segment's id.
-pub const EXTRACTOR_VERSION: u32 = 4;
+pub const EXTRACTOR_VERSION: u32 = 5;
 
 /// What a file is, as a user would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,6 +107,18 @@ pub struct Segment {
     pub picture: bool,
     /// ISO 639-1 ("zh", "en", "ja", ...); none where it cannot be told.
     pub lang: Option<String>,
+    /// Of a moment: its lines, in order; none where nothing tells when they are said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LineStart>,
+}
+
+/// Where a line of a moment begins, in its text and in the recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineStart {
+    /// Bytes of the text before it.
+    pub at: u32,
+    /// In milliseconds.
+    pub t0_ms: u64,
 }
 
 /// Decoded pixels: sRGB, upright, on white where they were transparent.
@@ -196,6 +208,9 @@ pub struct Metadata {
     /// What is known of a recording or a film; none of other kinds.
     #[serde(default)]
     pub sound: Option<Sound>,
+    /// Of a podcast's feed: the files that it names.
+    #[serde(default)]
+    pub feed: Option<Feed>,
     /// Pages, or the one picture, whose writing is in their pixels alone: what a model for
     /// OCR has to look at.
     #[serde(default)]
@@ -226,6 +241,30 @@ pub struct Chapter {
     pub title: String,
 }
 
+/// Files that one feed names, at most: an episode a week for twenty years, with names and
+/// titles of the longest within a worker's frame.
+pub const EPISODES_MAX: usize = 1_000;
+
+/// What a podcast's feed says of the files of its episodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The podcast.
+    pub show: Option<String>,
+    /// In the feed's order: newest first.
+    pub episodes: Vec<Episode>,
+}
+
+/// What a feed says of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// The file's name, without folders.
+    pub file: String,
+    /// The episode's title.
+    pub title: Option<String>,
+    /// When it was published, as written: RFC 2822 or RFC 3339.
+    pub date: Option<String>,
+}
+
 impl Metadata {
     /// Metadata that knows only what the file is and what read it.
     pub fn new(kind: Kind, mime: &str, engine: &str) -> Metadata {
@@ -241,6 +280,7 @@ impl Metadata {
             engine: engine.to_owned(),
             notes: Vec::new(),
             sound: None,
+            feed: None,
             in_pixels: 0,
         }
     }

@@ -26,8 +26,8 @@ mod thumbnail;
 mod weight;
 
 pub use extraction::{
-    EXTRACTOR_VERSION, Kind, Metadata, Picture, Refusal, SCANS_MAX, Scan, Segment, Shot, Source,
-    Verdict, Wants,
+    EPISODES_MAX, EXTRACTOR_VERSION, Episode, Feed, Kind, LineStart, Metadata, Picture, Refusal,
+    SCANS_MAX, Scan, Segment, Shot, Source, Verdict, Wants,
 };
 pub use format::{format_class, refuse_unread};
 pub use thumbnail::jpeg;

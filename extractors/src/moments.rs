@@ -6,10 +6,11 @@
 //! that was recognised are cut alike.
 //!
 //! Promises: every word of every line stands in one moment, in order; times are those of the
-//! lines, and a line that is a monologue is shared out over its own time.
+//! lines, which a moment keeps, and a line that is a monologue is shared out over its own time.
 
 use std::collections::VecDeque;
 
+use crate::extraction::LineStart;
 use crate::passage::{Gap, MAX_WEIGHT, MIN_WEIGHT, Packer, Shape, weight};
 use crate::weight::is_cjk;
 
@@ -46,6 +47,8 @@ pub struct Moment {
     pub t1_ms: u64,
     /// The words, behind the speaker's name where that is known.
     pub text: String,
+    /// Its lines; none where one line was cut into several moments.
+    pub lines: Vec<LineStart>,
 }
 
 /// Cuts lines into moments: feed it with [`Cutter::push`], take what is ready with
@@ -104,6 +107,7 @@ impl Cutter {
                 t0_ms: at(said),
                 t1_ms: at(said + fresh),
                 text: piece.text,
+                lines: Vec::new(),
             });
             said += fresh;
         }
@@ -125,6 +129,7 @@ impl Default for Open {
                 t0_ms: 0,
                 t1_ms: 0,
                 text: String::new(),
+                lines: Vec::new(),
             },
             weight: 0,
             speaker: None,
@@ -135,7 +140,9 @@ impl Default for Open {
 impl Open {
     /// Whether the moment ends before this line.
     fn ends_before(&self, line: Line<'_>, line_weight: usize) -> bool {
-        let Moment { t0_ms, t1_ms, text } = &self.moment;
+        let Moment {
+            t0_ms, t1_ms, text, ..
+        } = &self.moment;
         if text.is_empty() {
             return false;
         }
@@ -161,6 +168,7 @@ impl Open {
 
     fn add(&mut self, line: Line<'_>, line_weight: usize) {
         let moment = &mut self.moment;
+        let mut at = 0;
         if moment.text.is_empty() {
             moment.t0_ms = line.t0_ms;
             self.speaker = line.speaker.map(str::to_owned);
@@ -171,7 +179,10 @@ impl Open {
         } else {
             let joint = joint(&moment.text, line.text);
             moment.text.push_str(joint);
+            at = moment.text.len() as u32;
         }
+        let t0_ms = line.t0_ms;
+        moment.lines.push(LineStart { at, t0_ms });
         moment.text.push_str(line.text);
         self.weight += line_weight;
         moment.t1_ms = moment.t1_ms.max(line.t1_ms);
@@ -230,6 +241,21 @@ mod tests {
         ]);
         let texts: Vec<_> = moments.iter().map(|moment| moment.text.as_str()).collect();
         assert_eq!(texts, ["Ada: One two", "Bob: three"]);
+    }
+
+    #[test]
+    fn moments_know_their_lines() {
+        let moments = cut(&[
+            (1_000, 3_000, Some("Ada"), "One".to_owned()),
+            (3_500, 4_000, None, "two.".to_owned()),
+        ]);
+        let lines: Vec<_> = moments[0]
+            .lines
+            .iter()
+            .map(|line| (line.at, line.t0_ms))
+            .collect();
+        assert_eq!(lines, [(0, 1_000), (9, 3_500)]);
+        assert_eq!(&moments[0].text[9..], "two.");
     }
 
     proptest! {

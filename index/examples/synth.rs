@@ -399,5 +399,6 @@ fn row(i: usize, dim: usize, revision: u64) -> Row {
         }],
         generation: "synthetic@1".to_owned(),
         facts: Facts::default(),
+        lines: Vec::new(),
     }
 }

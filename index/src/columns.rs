@@ -13,7 +13,7 @@ use arrow_schema::{DataType, Field, SchemaRef};
 
 use crate::error::IndexError;
 use crate::fold;
-use crate::row::{Embedding, Facts, Hit, Row, Scored};
+use crate::row::{Embedding, Facts, Hit, Line, Row, Scored};
 use crate::schema::{self as c, Column};
 
 /// Rows in one batch: of 2 KiB each with its vector, about 4 MiB.
@@ -104,6 +104,7 @@ fn column(rows: &[Row], field: &Field) -> Result<ArrayRef, IndexError> {
         c::CAMERA => maybe(|r| r.facts.camera.as_deref()),
         c::SHOW => maybe(|r| r.facts.show.as_deref()),
         c::LOOKS => number(|r| r.facts.looks),
+        c::LINES => Arc::new(rows.iter().map(lines_of).collect::<StringArray>()),
         other => vectors(rows, field).ok_or_else(|| {
             let what = format!("the table has a column `{other}` that this version cannot fill");
             IndexError::Invalid(what)
@@ -118,6 +119,23 @@ fn words_of(row: &Row) -> String {
         Some(title) if row.ordinal == 0 => format!("{} {words}", fold::words(title)),
         _ => words,
     }
+}
+
+/// A row's lines as the table has them.
+fn lines_of(row: &Row) -> Option<String> {
+    let line = |Line { at, t0_ms }: &Line| format!("{at}:{t0_ms}");
+    let lines: Vec<_> = row.lines.iter().map(line).collect();
+    (!lines.is_empty()).then(|| lines.join(" "))
+}
+
+/// The same, read again.
+fn lines_from(text: &str) -> Vec<Line> {
+    let line = |pair: &str| {
+        let (at, t0_ms) = pair.split_once(':')?;
+        let (at, t0_ms) = (at.parse().ok()?, t0_ms.parse().ok()?);
+        Some(Line { at, t0_ms })
+    };
+    text.split(' ').filter_map(line).collect()
 }
 
 /// The rows' vectors in the space of this column; none where it holds something else.
@@ -228,6 +246,7 @@ impl<'a> Columns<'a> {
         let dated = self.numbers::<TimestampMillisecondType>(c::DATED)?;
         let (camera, show) = (self.text(c::CAMERA)?, self.text(c::SHOW)?);
         let looks = self.numbers::<UInt64Type>(c::LOOKS)?;
+        let lines = self.text(c::LINES)?;
         let maybe =
             |column: &StringArray, i: usize| column.is_valid(i).then(|| column.value(i).to_owned());
         let facts = |i: usize| Facts {
@@ -258,6 +277,7 @@ impl<'a> Columns<'a> {
                 text: text.value(i).to_owned(),
                 generation: generation.value(i).to_owned(),
                 facts: facts(i),
+                lines: maybe(lines, i).map_or_else(Vec::new, |text| lines_from(&text)),
             })
             .collect())
     }
@@ -301,5 +321,6 @@ fn row(hit: Hit) -> Row {
         vectors: Vec::new(),
         generation: hit.generation,
         facts: hit.facts,
+        lines: hit.lines,
     }
 }

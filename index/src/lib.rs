@@ -44,7 +44,7 @@ pub use nearest::Effort;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};
 pub use row::{
-    Census, Embedding, Facts, Hit, Relocation, Row, Scored, Space, SpaceRole, segment_id,
+    Census, Embedding, Facts, Hit, Line, Relocation, Row, Scored, Space, SpaceRole, segment_id,
 };
 pub use segments::Span;
 pub use store::{Options, Store};

@@ -61,6 +61,15 @@ pub struct Facts {
     pub looks: Option<u64>,
 }
 
+/// Where a line of a moment begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Bytes of the moment's text before it.
+    pub at: u32,
+    /// Milliseconds of the recording before it.
+    pub t0_ms: u64,
+}
+
 /// One segment, as it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -102,6 +111,8 @@ pub struct Row {
     pub generation: String,
     /// What its file says of itself.
     pub facts: Facts,
+    /// Of a moment: where its lines begin, in order; none where that is not known.
+    pub lines: Vec<Line>,
 }
 
 /// One segment, as a search returns it: a [`Row`] without its vectors.
@@ -143,6 +154,8 @@ pub struct Hit {
     pub generation: String,
     /// See [`Row::facts`].
     pub facts: Facts,
+    /// See [`Row::lines`].
+    pub lines: Vec<Line>,
 }
 
 /// A hit and what its leg thought of it.

@@ -40,14 +40,16 @@ pub(crate) const DATED: &str = "dated";
 pub(crate) const CAMERA: &str = "camera";
 pub(crate) const SHOW: &str = "show";
 pub(crate) const LOOKS: &str = "looks";
+/// Of a moment: `0:2700 35:6500`, a line each, bytes of the text before it and its time in ms.
+pub(crate) const LINES: &str = "lines";
 
 /// The columns that tables of format 1 lack; [`crate::Store::open`] adds them.
-pub(crate) const LATER: [&str; 4] = [DATED, CAMERA, SHOW, LOOKS];
+pub(crate) const LATER: [&str; 5] = [DATED, CAMERA, SHOW, LOOKS, LINES];
 
 /// What a [`crate::Hit`] is made of.
-pub(crate) const HIT: [&str; 21] = [
+pub(crate) const HIT: [&str; 22] = [
     ID, FILE, REVISION, PATH, FOLDER, KIND, TITLE, LANG, MIME, MTIME, ORDINAL, PAGE, T0, T1,
-    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS,
+    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS, LINES,
 ];
 
 /// Metadata of a column of vectors: the name of its space.
@@ -94,6 +96,7 @@ pub(crate) fn schema(spaces: &[Space]) -> SchemaRef {
         text(CAMERA, true),
         text(SHOW, true),
         Field::new(LOOKS, DataType::UInt64, true),
+        text(LINES, true),
     ];
     for space in spaces {
         let taken = |name: &str| fields.iter().any(|f| f.name() == name);

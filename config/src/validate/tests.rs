@@ -32,6 +32,7 @@ fn every_value_arrives() {
          [models]\nprofile = \"quality\"\njoint = \"twin\"\npassage = \"tiny\"\nspeech = \"ears\"\n\
          voice = \"none\"\nocr = \"eyes\"\nthreads = 5\nunload_after_minutes = 6\n\
          endpoint = \"https://hf-mirror.com/\"\nmirror = \"http://nas:8000/models\"\n\
+         [power]\nbattery = \"ignore\"\nsupplies = \"/x\"\n\
          [index]\nuri = \"s3://bucket/hippo\"\nvector_index_rows = 2000\ncache_mib = 9\n\
          [search]\nlimit = 11\nleg_limit = 12\ndense_weight_en = 0.1\ndense_weight_zh = 1\n\
          dense_weight_mixed = 0\ndense_weight_exact = 0.4\ndeadline_ms = 13\n\
@@ -90,6 +91,10 @@ fn every_value_arrives() {
             unload_after_minutes: 6,
             endpoint: Some("https://hf-mirror.com".to_owned()),
             mirror: Some("http://nas:8000/models".to_owned()),
+        },
+        power: PowerSettings {
+            battery: OnBattery::Ignore,
+            supplies: PathBuf::from("/x"),
         },
         index: IndexSettings {
             uri: Some("s3://bucket/hippo".to_owned()),

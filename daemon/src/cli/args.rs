@@ -92,6 +92,21 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Let background work rest; questions are answered meanwhile
+    Pause {
+        /// How long: 30m, 2h; without it until `hippo resume`
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        time: Option<Duration>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let background work go on
+    Resume {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Explain how a file stands: found or not, read or not, and why
     Why {
         /// The file
@@ -158,6 +173,8 @@ impl Command {
             Command::Folders { json }
             | Command::Status { json }
             | Command::Wait { json, .. }
+            | Command::Pause { json, .. }
+            | Command::Resume { json }
             | Command::Why { json, .. }
             | Command::Retry { json, .. }
             | Command::Doctor { json } => *json,

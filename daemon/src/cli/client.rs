@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -107,11 +107,21 @@ impl Client {
         path: &str,
         body: Option<String>,
     ) -> Result<String, ClientError> {
+        Ok(self.whole(method, path, body).await?.1)
+    }
+
+    /// The answer's headers and its body.
+    pub(super) async fn whole(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<(HeaderMap, String), ClientError> {
         let response = self.open(method, path, body).await?;
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let text = text(response).await?;
         if status.is_success() {
-            return Ok(text);
+            return Ok((headers, text));
         }
         Err(refused(status, &text))
     }

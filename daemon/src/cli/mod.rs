@@ -12,6 +12,7 @@ mod doctor;
 mod files;
 mod folders;
 mod models;
+mod pause;
 mod play;
 mod probe;
 mod progress;
@@ -110,6 +111,8 @@ async fn ask(command: Command, paths: Paths) -> anyhow::Result<Exit> {
         Command::Context(context) => context::context(&client, context).await,
         Command::Status { json } => status::status(&client, json).await,
         Command::Wait { timeout, json } => progress::wait(&client, timeout, json).await,
+        Command::Pause { time, json } => pause::pause(&client, time, json).await,
+        Command::Resume { json } => pause::resume(&client, json).await,
         Command::Why { path, json } => files::why(&client, &path, json).await,
         Command::Retry { path, json } => files::retry(&client, path.as_deref(), json).await,
         Command::Transcript { path, format } => {

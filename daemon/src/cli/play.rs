@@ -121,13 +121,22 @@ fn seconds(fragment: &str) -> Option<u64> {
 /// The best moment that answers a question.
 async fn best_moment(client: &Client, what: &[OsString]) -> anyhow::Result<Option<Place>> {
     let words: Vec<_> = what.iter().map(|word| word.to_string_lossy()).collect();
-    let asked = json!({ "q": words.join(" "), "kind": ["audio", "video"], "limit": 1 });
+    let asked = json!({ "q": words.join(" "), "kind": ["audio", "video"] });
     let answer: Value = client.post("/v1/search", &asked).await?;
-    let hit = &answer["hits"][0];
-    Ok(hit["path"].as_str().map(|path| Place {
+    Ok(moment_of(&answer))
+}
+
+/// Where to begin: in the recording that answers best, at its best moment. Its title may answer
+/// best, and has no time.
+fn moment_of(answer: &Value) -> Option<Place> {
+    let hits = answer["hits"].as_array()?;
+    let path = hits.first()?["path"].as_str()?;
+    let time = |hit: &Value| hit["at_ms"].as_u64().or(hit["t0_ms"].as_u64());
+    let mut its = hits.iter().filter(|hit| hit["path"] == path);
+    Some(Place {
         path: path.into(),
-        seconds: hit["t0_ms"].as_u64().unwrap_or(0) / 1_000,
-    }))
+        seconds: its.find_map(time).unwrap_or(0) / 1_000,
+    })
 }
 
 /// The first player that is installed, and its arguments before the file.
@@ -182,6 +191,22 @@ mod tests {
         }
         assert_eq!(Place::of(OsStr::new("what is a vaccine")), None);
         assert_eq!(Place::of(OsStr::new("talk.mp3#page=3")), None);
+    }
+
+    #[test]
+    fn the_best_recording_is_played_from_its_best_moment() {
+        let hit = |path: &str, t0_ms: Value, at_ms: Value| json!({ "path": path, "t0_ms": t0_ms, "at_ms": at_ms });
+        let place =
+            |hits: &[Value]| moment_of(&json!({ "hits": hits })).map(|p| (p.path, p.seconds));
+        let title = hit("/a.mp3", Value::Null, Value::Null);
+        let other = hit("/b.mp3", json!(9_000), Value::Null);
+        let line = hit("/a.mp3", json!(20_000), json!(41_900));
+        let moment = hit("/a.mp3", json!(70_000), Value::Null);
+        let at = |seconds| Some((PathBuf::from("/a.mp3"), seconds));
+        assert_eq!(place(&[title.clone(), other, line, moment.clone()]), at(41));
+        assert_eq!(place(&[title.clone(), moment]), at(70));
+        assert_eq!(place(&[title]), at(0));
+        assert_eq!(place(&[]), None);
     }
 
     #[test]

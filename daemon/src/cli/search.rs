@@ -13,6 +13,7 @@ use crate::query::snippet::{CLOSE, OPEN};
 use crate::service::wire::{
     Answer, Correction, Fresh, Group, Hit, MissingLeg, Neighbour, SearchRequest,
 };
+use crate::transcript::By;
 
 /// Hits shown of one file; the rest is counted.
 const SHOWN_OF_A_FILE: usize = 3;
@@ -115,7 +116,13 @@ fn heading(group: &Group, answer: &Answer, style: Style) -> String {
         return line + "\n";
     };
     let day = first.dated_at.as_deref().and_then(|at| at.get(..10));
-    let facts = [first.show.as_deref(), day, first.camera.as_deref()];
+    let words_by = first.transcript.as_deref().and_then(By::in_words);
+    let facts = [
+        first.show.as_deref(),
+        day,
+        first.camera.as_deref(),
+        words_by,
+    ];
     let facts: Vec<String> = facts.into_iter().flatten().map(plain).collect();
     if !facts.is_empty() {
         line.push_str(&style.dim(&format!("  {}", facts.join(" · "))));

@@ -8,7 +8,8 @@ use super::Exit;
 use super::client::Client;
 use super::files::whole;
 use crate::service::params::encode;
-use crate::transcript::Format;
+use crate::service::wire::TRANSCRIPT_BY;
+use crate::transcript::{By, Format};
 
 pub(super) async fn transcript(
     client: &Client,
@@ -18,7 +19,11 @@ pub(super) async fn transcript(
     let path = encode(whole(path)?.as_os_str().as_bytes());
     let format = format.as_str();
     let target = format!("/v1/transcript?path={path}&format={format}");
-    let text = client.raw("GET", &target, None).await?;
+    let (headers, text) = client.whole("GET", &target, None).await?;
+    let by = headers.get(TRANSCRIPT_BY).and_then(|by| by.to_str().ok());
+    if let Some(by) = by.and_then(By::in_words) {
+        eprintln!("{by}");
+    }
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Done)
 }

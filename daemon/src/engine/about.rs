@@ -31,11 +31,16 @@ pub(super) fn about(metadata: Metadata) -> About {
 }
 
 /// A moment as files write it: `2024-05-17T14:03:22+08:00`, the same without a zone (a camera's
-/// clock shows the time of where it is, which is mostly here), a day, a month or a year.
+/// clock shows the time of where it is, which is mostly here), a day, a month or a year; or as
+/// e-mail has it, `Tue, 05 Mar 2024 06:00:00 +0000`.
 fn moment(written: &str, here: &TimeZone) -> Option<i64> {
     let written = written.trim();
     if let Ok(at) = written.parse::<jiff::Timestamp>() {
         return Some(at.as_millisecond());
+    }
+    // As feeds of podcasts write it.
+    if let Ok(at) = jiff::fmt::rfc2822::parse(written) {
+        return Some(at.timestamp().as_millisecond());
     }
     let whole = match written.len() {
         4 => format!("{written}-01-01"),
@@ -66,6 +71,8 @@ mod tests {
             ("2024-05-17", "2024-05-16T16:00:00Z"),
             ("2024-05", "2024-04-30T16:00:00Z"),
             (" 2024 ", "2023-12-31T16:00:00Z"),
+            ("Tue, 05 Mar 2024 06:00:00 +0200", "2024-03-05T04:00:00Z"),
+            ("5 Mar 2024 06:00:00 GMT", "2024-03-05T06:00:00Z"),
         ] {
             assert_eq!(shown(written).as_deref(), Some(expect), "{written}");
         }

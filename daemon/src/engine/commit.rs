@@ -353,6 +353,7 @@ fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {
         class: outcome.class.to_owned(),
         generation: outcome.generation.clone(),
         about: outcome.about.clone(),
+        feed: outcome.feed.clone(),
     }
 }
 

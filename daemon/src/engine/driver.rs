@@ -20,7 +20,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::commit::Work;
-use super::shared::{Shared, blocking, lock};
+use super::rest::{self, rests};
+use super::shared::{Next, Shared, blocking, lock};
 use super::survey::survey;
 use super::{EngineError, job};
 use crate::journal::{Applied, now_ms};
@@ -91,6 +92,8 @@ struct Driver {
     jobs: JoinSet<()>,
     busy: HashSet<u64>,
     free: Places,
+    /// The places that there are.
+    all: Places,
     hints: Vec<PathBuf>,
     surveys_begun: u64,
     surveys_ended: u64,
@@ -117,15 +120,17 @@ pub(super) async fn run(
 ) {
     // The pool has a seat more for light files and one for the recording that is heard.
     let heavy = shared.pool.size().saturating_sub(2).max(1);
+    let all = Places {
+        light: LIGHT_PLACES,
+        heavy,
+    };
     let mut driver = Driver {
         shared,
         commits,
         jobs: JoinSet::new(),
         busy: HashSet::new(),
-        free: Places {
-            light: LIGHT_PLACES,
-            heavy,
-        },
+        free: all,
+        all,
         hints: Vec::new(),
         surveys_begun: 0,
         surveys_ended: 0,
@@ -359,10 +364,18 @@ impl Driver {
         if self.shared.fresh().pending <= self.busy.len() as u64 {
             return;
         }
+        if let Some(rest) = rests(&self.shared, rest::Work::Files) {
+            self.look_again = match rest.next() {
+                Next::Time(time) => Some(Instant::now() + time),
+                Next::Change | Next::More => None,
+            };
+            return;
+        }
+        let places = rest::places(&self.shared, self.free, self.all);
         let shared = Arc::clone(&self.shared);
         let candidates = blocking(move || Ok(shared.journal.candidates(WINDOW)?)).await;
         let planned = match candidates {
-            Ok(candidates) => plan(&candidates, &self.busy, self.free, now_ms()),
+            Ok(candidates) => plan(&candidates, &self.busy, places, now_ms()),
             Err(error) => {
                 tracing::error!(%error, "the queue could not be read");
                 return;

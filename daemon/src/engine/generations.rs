@@ -27,6 +27,7 @@ use super::commit::Work;
 use super::complete::Completed;
 use super::embedder::REOPEN_AFTER;
 use super::models::{InUse, Lineup, is_picture};
+use super::rest::{self, rests};
 use super::shared::{Next, Shared, after, blocking, lock};
 use super::{EngineError, looks, tags, upkeep};
 use crate::journal::{Generation, Incomplete, Made};
@@ -123,6 +124,9 @@ async fn step(
         }
         let soonest = state.resting.values().min();
         return Ok(soonest.map_or(Next::Change, |until| Next::Time(*until - now)));
+    }
+    if let Some(rest) = rests(shared, rest::Work::Bulk) {
+        return Ok(rest.next());
     }
     let started = Instant::now();
     let mut completed = read(shared, batch, state).await?;

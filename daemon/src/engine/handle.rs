@@ -11,11 +11,14 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::EngineError;
 use super::driver::Event;
+use super::rest::{Work, rests};
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{chosen, ear, looks, model_status, models, reader, status, thumbnails, transcript};
+use super::{
+    chosen, ear, looks, model_status, models, reader, rest, status, thumbnails, transcript,
+};
 use crate::journal::{Facet, Live, Named, now_ms};
 use crate::service::wire;
-use crate::transcript::Line;
+use crate::transcript::Transcript;
 use crate::watch::Watched;
 
 /// The file that `wait` touches in the run folder: when the watcher tells of it, it has told
@@ -174,6 +177,18 @@ impl Handle {
         Ok(())
     }
 
+    /// Lets background work rest, for so long or until it is to go on.
+    pub async fn pause(&self, time: Option<Duration>) -> Result<wire::Paused, EngineError> {
+        rest::pause(&self.shared, time).await?;
+        Ok(status::paused(&self.shared))
+    }
+
+    /// Lets background work go on.
+    pub async fn resume(&self) -> Result<wire::Paused, EngineError> {
+        rest::resume(&self.shared).await?;
+        Ok(status::paused(&self.shared))
+    }
+
     /// Drops the vectors that are kept of the model that a role had before.
     pub async fn forget_model(&self, role: SpaceRole) -> Result<wire::ModelStatus, EngineError> {
         let _alone = self.shared.models.changing.lock().await;
@@ -202,8 +217,8 @@ impl Handle {
     }
 
     /// What was said in a file.
-    pub async fn transcript(&self, path: &Path) -> Result<Vec<Line>, EngineError> {
-        transcript::lines(&self.shared, path).await
+    pub async fn transcript(&self, path: &Path) -> Result<Transcript, EngineError> {
+        transcript::transcript(&self.shared, path).await
     }
 
     /// A small JPEG of a picture that hippo knows.
@@ -234,7 +249,7 @@ impl Handle {
 
     /// Returns when all that existed at the call is searchable and heard, or recorded as failed
     /// or skipped: the watcher has told of everything that happened before, what it told has been
-    /// looked at, and what waited then has been worked on.
+    /// looked at, and what waited then has been worked on. While that rests, it says so at once.
     pub async fn wait(&self, timeout: Duration) -> Result<wire::Waited, EngineError> {
         let started = Instant::now();
         match tokio::time::timeout(timeout, self.all_until_now()).await {
@@ -259,9 +274,15 @@ impl Handle {
             pulse.mark_unchanged();
             let shared = Arc::clone(&self.shared);
             let pending = blocking(move || Ok(shared.journal.pending_until(until)?)).await?;
-            if pending == 0 && self.unheard().await? == 0 {
+            let unheard = self.unheard().await?;
+            if pending == 0 && unheard == 0 {
                 self.shared.refresh();
                 return Ok(());
+            }
+            let work = if pending > 0 { Work::Files } else { Work::Bulk };
+            if let Some(rest) = rests(&self.shared, work) {
+                let (pending, why) = (pending + unheard, rest.in_words());
+                return Err(EngineError::Resting { pending, why });
             }
             if pulse.changed().await.is_err() {
                 return Err(EngineError::Refused("hippo is stopping".into()));

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
 use super::ear::Ear;
+use super::rest::{Work, rests};
 use super::shared::Shared;
 use crate::journal::{self, Unheard};
 
@@ -31,7 +32,7 @@ pub(super) struct Hearing {
 pub(super) enum Ending {
     /// The sound is through; what was said since the last checkpoint.
     Heard(String),
-    /// Another recording goes first. What was heard is kept.
+    /// Another recording goes first, or nothing is to be heard now. What was heard is kept.
     GaveWay,
     /// It was told to, or the sound was cut short.
     Stopped,
@@ -141,8 +142,11 @@ impl Hearing {
         journal.keep_hearing(content, model, &checkpoint, &in_lines(said))
     }
 
-    /// Whether another recording is to be heard before this one, or by another recogniser.
+    /// Whether another recording is to be heard before this one, or by another recogniser, or none.
     fn gives_way(&self) -> Result<bool, EngineError> {
+        if rests(&self.shared, Work::Bulk).is_some() {
+            return Ok(true);
+        }
         let listening = &self.shared.listening;
         if listening.ear().is_none_or(|ear| ear.id != self.ear.id) {
             return Ok(true);

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use hippo_extractors::parse::NEEDS_OCR;
 use hippo_extractors::{
-    EXTRACTOR_VERSION, Kind, Refusal, Scan, Segment, format_class, refuse_unread,
+    EXTRACTOR_VERSION, Feed, Kind, LineStart, Refusal, Scan, Segment, format_class, refuse_unread,
 };
-use hippo_index::{Row, segment_id};
+use hippo_index::{Line, Row, segment_id};
 use tokio::sync::mpsc;
 
 use super::about::about;
@@ -58,6 +58,8 @@ pub(super) struct OutcomeOf {
     pub(super) refusal: Option<(String, String)>,
     pub(super) generation: Generation,
     pub(super) about: About,
+    /// What it says of recordings around it, if it is a feed.
+    pub(super) feed: Option<Feed>,
     /// Without revision: commit gives it.
     pub(super) rows: Vec<Row>,
 }
@@ -184,6 +186,8 @@ async fn take_over(
         donor.generation,
     )
     .await;
+    let looking = Arc::clone(shared);
+    let feed = blocking(move || Ok(looking.journal.feed(donor.id)?)).await?;
     Ok(Reading::Outcome(Box::new(OutcomeOf {
         disk,
         content: Some(content),
@@ -192,6 +196,7 @@ async fn take_over(
         refusal: donor.refusal,
         generation,
         about: donor.about,
+        feed,
         rows,
     })))
 }
@@ -227,8 +232,7 @@ async fn extract(
     let refusal = match outcome {
         Outcome::Done(read) => {
             let mut read = *read;
-            let made = Generation::new(&heard.made_by(), []);
-            heard.add_to(&mut read);
+            let made = Generation::new(&heard.add_to(&mut read), []);
             let seen = (looks, pixels);
             return Ok(done(shared, claim, disk, (content, class), read, seen, made).await);
         }
@@ -296,6 +300,7 @@ async fn done(
     metadata.notes.extend(note);
     let read_by = pixels.read_by(&metadata);
     let mime = metadata.mime.clone();
+    let feed = metadata.feed.take();
     let about = about(metadata);
     let mut rows: Vec<Row> = segments
         .into_iter()
@@ -311,6 +316,7 @@ async fn done(
         refusal: None,
         generation,
         about,
+        feed,
         rows,
     }))
 }
@@ -342,9 +348,15 @@ fn row_of(
         vectors: Vec::new(),
         generation: String::new(),
         facts: about.facts.clone(),
+        lines: segment.lines.into_iter().map(line).collect(),
     };
     place(&mut row, claim, disk);
     row
+}
+
+fn line(start: LineStart) -> Line {
+    let LineStart { at, t0_ms } = start;
+    Line { at, t0_ms }
 }
 
 /// Says whose row it is and where that file is.
@@ -426,6 +438,7 @@ fn refused(
         refusal: Some((refusal.stage, refusal.reason)),
         generation: Generation::new(&extractor_name(), []),
         about: About::of_kind(class_kind(class)),
+        feed: None,
         rows: Vec::new(),
     }))
 }

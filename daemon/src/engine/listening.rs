@@ -14,6 +14,7 @@
 //!   way at its next checkpoint and goes on from there.
 //! - What was heard belongs to the bytes: moving, copying and another embedding model cost no
 //!   second hearing; another recogniser does, and the old words answer until it is through.
+//! - While background work rests ([`rest`](super::rest)), so does this, from the next checkpoint on.
 //! - A recording that cannot be opened (its drive is away) holds up no other, and one that ended
 //!   hippo is known by it.
 //! - Without a speech model nothing is done, and nothing wakes.
@@ -31,6 +32,7 @@ use super::driver::Event;
 use super::ear::Ear;
 use super::embedder::REOPEN_AFTER;
 use super::hear::{self, Ending, Hearing};
+use super::rest::{Work, rests};
 use super::shared::{Next, Shared, after, blocking, lock};
 use crate::journal::{MAX_INTERRUPTIONS, Unheard};
 use crate::worker::Outcome;
@@ -45,9 +47,11 @@ const AFTER_TROUBLE: Duration = Duration::from_secs(10);
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut pulse = shared.pulse.subscribe();
     let mut shutdown = shared.shutdown.subscribe();
+    let mut pause = shared.pause.subscribe();
     let mut loaded = None;
     while !*shutdown.borrow() {
         pulse.mark_unchanged();
+        pause.mark_unchanged();
         let next = step(&shared, &mut loaded).await;
         let next = next.unwrap_or_else(|error| {
             tracing::warn!(%error, "hearing failed; it is tried again");
@@ -62,6 +66,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         loaded = None;
         tokio::select! {
             changed = pulse.changed(), if time.is_none() => if changed.is_err() { return },
+            _ = pause.changed() => {}
             () = after(time) => {}
             _ = shutdown.wait_for(|down| *down) => return,
         }
@@ -84,6 +89,9 @@ async fn step(shared: &Arc<Shared>, loaded: &mut Loaded) -> Result<Next, EngineE
     let Some(file) = next.await? else {
         return Ok(Next::Change);
     };
+    if let Some(rest) = rests(shared, Work::Bulk) {
+        return Ok(rest.next());
+    }
     let whisper = match loaded {
         Some((id, whisper)) if *id == ear.id => Arc::clone(whisper),
         _ => match ear.open().await {

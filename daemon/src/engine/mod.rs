@@ -11,6 +11,7 @@
 //! - Every channel is bounded; a full one holds back who fills it, never an answer.
 
 mod about;
+mod announced;
 mod beside;
 mod bytes;
 mod chosen;
@@ -31,8 +32,11 @@ mod model;
 mod model_status;
 mod models;
 mod pixels;
+mod power;
+mod published;
 mod reader;
 mod recover;
+mod rest;
 mod shared;
 mod slots;
 mod status;
@@ -61,6 +65,7 @@ pub use crate::journal::Live as LiveFile;
 use driver::Event;
 pub use handle::Handle;
 use models::Models;
+use rest::Pause;
 use shared::{Parts, Shared};
 
 /// Events waiting for the loop. Only the engine's own tasks send them, a handful each.
@@ -93,6 +98,14 @@ pub enum EngineError {
     WaitTimedOut {
         /// How many.
         pending: u64,
+    },
+    /// What is waited for rests.
+    #[error("{pending} files are not searchable yet, and {why}")]
+    Resting {
+        /// How many.
+        pending: u64,
+        /// What it rests for, in words.
+        why: String,
     },
     /// The request cannot be met; what to do is in the words.
     #[error("{0}")]
@@ -128,6 +141,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let journal_path = paths.journal();
     let journal = shared::blocking(move || Ok(Journal::open(&journal_path)?)).await?;
     let models = Models::open(&paths, &settings, &journal)?;
+    let pause = Pause::load(&journal)?;
     let lineup = models.lineup();
     let usable = lineup.wanted().filter(|space| space.embedder.is_ok());
     let options = Options {
@@ -158,6 +172,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
         pool,
         watcher,
         models,
+        pause,
         driver: event_sender,
     }));
     shared.listening.choose(&shared.paths, &shared.settings());

@@ -193,6 +193,7 @@ mod tests {
             vectors: if embedded { vec![vector] } else { Vec::new() },
             generation: "x1+".to_owned(),
             facts: Facts::default(),
+            lines: Vec::new(),
         }
     }
 
@@ -227,6 +228,7 @@ mod tests {
             class: "text".to_owned(),
             generation: Generation::new("x1", []),
             about: About::of_kind("text"),
+            feed: None,
         };
         journal.acknowledge(&[ack], 1).unwrap();
         let record = SpaceRecord {

@@ -18,6 +18,7 @@ use super::ear::Listening;
 use super::generations::Pace;
 use super::models::Models;
 use super::reader::Chosen;
+use super::rest::Pause;
 use crate::journal::Journal;
 use crate::scan::Rules;
 use crate::service::wire;
@@ -93,6 +94,8 @@ pub(super) struct Shared {
     pub(super) reading: Reading,
     pub(super) cookies: Cookies,
     pub(super) scans_running: AtomicU64,
+    /// Whether somebody asked background work to rest.
+    pub(super) pause: Pause,
     /// Why ingestion is paused (a full disk), when it is.
     pub(super) paused: Mutex<Option<String>>,
     pub(super) maintained_at: AtomicU64,
@@ -118,6 +121,7 @@ pub(super) struct Parts {
     pub(super) pool: Pool,
     pub(super) watcher: Watcher,
     pub(super) models: Models,
+    pub(super) pause: Pause,
     pub(super) driver: mpsc::Sender<Event>,
 }
 
@@ -140,6 +144,7 @@ impl Shared {
             reading: Mutex::default(),
             cookies: Cookies::default(),
             scans_running: AtomicU64::new(0),
+            pause: parts.pause,
             paused: Mutex::default(),
             maintained_at: AtomicU64::new(0),
             deleted: AtomicBool::new(true),

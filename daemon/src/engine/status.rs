@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 
 use hippo_extractors::Kind;
 
+use super::rest::{Rest, Work, rests};
 use super::shared::{FolderRuntime, Shared, blocking, lock};
 use super::{EngineError, ear, generations, model_status};
-use crate::journal::{Counts, FileRecord, FolderCounts, FolderRecord, State};
+use crate::journal::{Counts, FEED, FileRecord, FolderCounts, FolderRecord, State};
 use crate::scan::RuleVerdict;
 use crate::service::wire;
 use crate::watch::{Coverage, Covered};
@@ -83,7 +84,8 @@ pub(super) async fn status(shared: &Arc<Shared>) -> Result<wire::Status, EngineE
             versions: table.versions,
             last_maintenance: (maintained_at > 0).then(|| moment(maintained_at)),
         },
-        waits: waits(shared, &counts),
+        paused: paused(shared),
+        waits: waits(shared, &counts, unheard),
         memory: wire::Memory {
             rss_bytes: rss_bytes(),
         },
@@ -114,7 +116,8 @@ pub(super) fn polled(shared: &Shared) -> Vec<PathBuf> {
 }
 
 fn state(shared: &Shared, counts: &Counts) -> wire::State {
-    if lock(&shared.paused).is_some() {
+    let rests = rests(shared, Work::Files).is_some();
+    if lock(&shared.paused).is_some() || rests {
         wire::State::Paused
     } else if shared.scans_running.load(Ordering::Relaxed) > 0 {
         wire::State::Scanning
@@ -214,9 +217,37 @@ fn sandbox(shared: &Shared) -> wire::Sandbox {
     }
 }
 
+/// Whether the reading of files rests, and for what.
+pub(super) fn paused(shared: &Shared) -> wire::Paused {
+    let rest = rests(shared, Work::Files);
+    let until = match rest {
+        Some(Rest::Asked { until }) => until.map(moment),
+        _ => None,
+    };
+    wire::Paused {
+        by: rest.map(|rest| rest.as_str().to_owned()),
+        until,
+        pending: shared.fresh().pending,
+    }
+}
+
 /// What waits, and for what.
-fn waits(shared: &Shared, counts: &Counts) -> Vec<String> {
+fn waits(shared: &Shared, counts: &Counts, unheard: u64) -> Vec<String> {
     let mut waits = Vec::new();
+    let work = [
+        (counts.pending, Work::Files, "files"),
+        (unheard, Work::Bulk, "recordings"),
+    ];
+    for (waiting, work, what) in work {
+        match rests(shared, work) {
+            Some(rest) if waiting > 0 => {
+                waits.push(format!("{waiting} {what} wait: {}", rest.in_words()));
+            }
+            // Nothing waits, and still one wants to know.
+            Some(rest @ Rest::Asked { .. }) if waits.is_empty() => waits.push(rest.in_words()),
+            _ => {}
+        }
+    }
     if let Some(reason) = lock(&shared.paused).clone() {
         waits.push(format!("{} files wait: {reason}", counts.pending));
     }
@@ -283,8 +314,8 @@ fn is_sound(kind: &str) -> bool {
 
 /// What is to come of a recording that was read.
 fn hearing(shared: &Shared, record: &FileRecord) -> String {
-    let heard = record.generation.as_ref();
-    if heard.is_some_and(|made| made.extractor.contains('~')) {
+    let made = record.generation.as_ref();
+    if made.is_some_and(|made| made.extractor.replace(FEED, "").contains('~')) {
         return String::new();
     }
     match shared.listening.wanted() {
@@ -382,7 +413,7 @@ fn explain_absence(shared: &Shared, path: &Path, why: &mut wire::Why) {
 }
 
 /// A moment of the journal's clock, RFC 3339 in the local zone.
-fn moment(ms: i64) -> String {
+pub(super) fn moment(ms: i64) -> String {
     let zone = jiff::tz::TimeZone::system();
     jiff::Timestamp::from_millisecond(ms)
         .map(|at| {

@@ -1,18 +1,22 @@
-//! What was said in a file: by the transcript beside it, by the recogniser as far as it has come,
-//! or by the transcript that the file itself is.
+//! What was said in a file: by the transcript that came with it, by the recogniser as far as it has
+//! come, or by the transcript that the file itself is.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use hippo_extractors::Source;
+use hippo_index::Row;
 
 use super::EngineError;
 use super::hear::from_lines;
 use super::shared::{Shared, blocking};
-use crate::journal::{FileRecord, Generation};
-use crate::transcript::Line;
+use crate::journal::FileRecord;
+use crate::transcript::{By, Line, Transcript};
 
-pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>, EngineError> {
+pub(super) async fn transcript(
+    shared: &Arc<Shared>,
+    path: &Path,
+) -> Result<Transcript, EngineError> {
     let (looking, wanted) = (Arc::clone(shared), path.to_owned());
     let (record, said) = blocking(move || {
         let Some(record) = looking.journal.record(&wanted)? else {
@@ -34,23 +38,23 @@ pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>
             t1_ms: said.t1_ms,
             text: said.text,
         });
-        return Ok(lines.collect());
+        return Ok(Transcript {
+            by: By::Speech,
+            lines: lines.collect(),
+        });
     }
     let rows = match record.revision {
         0 => Vec::new(),
         revision => shared.store.rows_of(record.id, revision).await?,
     };
-    let published = rows
+    let without_times = rows
         .iter()
         .any(|row| row.source == Source::Transcript.as_str());
-    let mut timed: Vec<_> = rows
-        .into_iter()
-        .filter_map(|row| Some((row.ordinal, row.t0_ms?, row.t1_ms?, row.text)))
-        .collect();
-    timed.sort_unstable();
-    if timed.is_empty() && published {
+    let mut timed: Vec<_> = rows.into_iter().filter(|row| row.t0_ms.is_some()).collect();
+    timed.sort_by_key(|row| row.ordinal);
+    if timed.is_empty() && without_times {
         return Err(EngineError::Refused(format!(
-            "the transcript beside {shown} has no times: read it as it is, or have them added by a \
+            "the transcript of {shown} has no times: read it as it is, or have them added by a \
              speech model (`hippo models pull`), which hears when its words are said"
         )));
     }
@@ -60,10 +64,40 @@ pub(super) async fn lines(shared: &Arc<Shared>, path: &Path) -> Result<Vec<Line>
              (`hippo why` says how it stands)"
         )));
     }
-    let lines = timed
-        .into_iter()
-        .map(|(_, t0_ms, t1_ms, text)| Line { t0_ms, t1_ms, text });
-    Ok(lines.collect())
+    Ok(Transcript {
+        by: published(&record).unwrap_or(By::Itself),
+        lines: timed.iter().flat_map(lines_of).collect(),
+    })
+}
+
+/// A moment line by line, each until the next one begins; as a whole where its lines have no
+/// times.
+fn lines_of(moment: &Row) -> Vec<Line> {
+    let starts = moment
+        .lines
+        .iter()
+        .map(|line| (line.at as usize, line.t0_ms));
+    let mut starts: Vec<_> = starts.collect();
+    if starts.is_empty() {
+        starts.push((0, moment.t0_ms.unwrap_or_default()));
+    }
+    let last = (moment.text.len(), moment.t1_ms.unwrap_or_default());
+    let ends = starts.iter().skip(1).copied().chain([last]);
+    let line = |((from, t0_ms), (to, t1_ms)): ((usize, u64), (usize, u64))| {
+        let text = moment.text.get(from..to)?.trim().to_owned();
+        Some(Line {
+            t0_ms,
+            t1_ms: t1_ms.max(t0_ms),
+            text,
+        })
+    };
+    starts.iter().copied().zip(ends).filter_map(line).collect()
+}
+
+/// The transcript that came with a recording and gave it its rows, if one did.
+fn published(record: &FileRecord) -> Option<By> {
+    let made = record.generation.as_ref()?;
+    By::published(&made.extractor).filter(|_| record.segments > 0)
 }
 
 /// What was heard of a file, to its end or so far.
@@ -71,8 +105,7 @@ fn said(shared: &Shared, record: &FileRecord) -> Result<Option<String>, EngineEr
     let Some(content) = record.content else {
         return Ok(None);
     };
-    let by_transcript = |made: &Generation| made.extractor.contains("~beside:");
-    if record.segments > 0 && record.generation.as_ref().is_some_and(by_transcript) {
+    if published(record).is_some() {
         return Ok(None);
     }
     let ear = shared.listening.ear();

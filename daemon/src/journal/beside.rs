@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::files::{key_of, mark_dirty, path_of};
 use super::{Journal, Result};
@@ -24,23 +24,26 @@ const LOOKED_AT: usize = 64;
 impl Journal {
     /// The transcripts beside a recording, the one to be used first.
     pub fn transcripts_beside(&self, recording: &Path) -> Result<Vec<PathBuf>> {
-        let Some(stem) = recording.file_stem() else {
-            return Ok(Vec::new());
-        };
-        let (low, high) = beginning_with(&recording.with_file_name(stem));
-        let mut found = self.read("looking for transcripts", |c| {
-            let mut keys = c.prepare_cached(
-                "SELECT key FROM file WHERE key >= ?1 AND key < ?2 AND state <> 7 LIMIT ?3",
-            )?;
-            let keys = keys.query_map(params![low, high, LOOKED_AT as i64], |row| {
-                Ok(path_of(&row.get::<_, Vec<u8>>(0)?))
-            })?;
-            keys.collect::<rusqlite::Result<Vec<PathBuf>>>()
-        })?;
-        found.retain(|path| rank(recording, path).is_some());
-        found.sort_by_cached_key(|path| (rank(recording, path), path.clone()));
-        Ok(found)
+        self.read("looking for transcripts", |c| transcripts(c, recording))
     }
+}
+
+/// The same within a transaction.
+pub(super) fn transcripts(c: &Connection, recording: &Path) -> rusqlite::Result<Vec<PathBuf>> {
+    let Some(stem) = recording.file_stem() else {
+        return Ok(Vec::new());
+    };
+    let (low, high) = beginning_with(&recording.with_file_name(stem));
+    let mut keys = c.prepare_cached(
+        "SELECT key FROM file WHERE key >= ?1 AND key < ?2 AND state <> 7 LIMIT ?3",
+    )?;
+    let keys = keys.query_map(params![low, high, LOOKED_AT as i64], |row| {
+        Ok(path_of(&row.get::<_, Vec<u8>>(0)?))
+    })?;
+    let mut found = keys.collect::<rusqlite::Result<Vec<PathBuf>>>()?;
+    found.retain(|path| rank(recording, path).is_some());
+    found.sort_by_cached_key(|path| (rank(recording, path), path.clone()));
+    Ok(found)
 }
 
 /// Queues the recordings whose transcript the file at this key may be.

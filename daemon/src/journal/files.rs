@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::{Journal, Result, State, beside};
+use super::{Journal, Result, State, beside, feeds};
 use crate::scan::{CatalogFact, Change, DiskFact};
 
 /// How many other places of the same content an answer names at most.
@@ -155,9 +155,17 @@ impl Journal {
                     Change::New(disk) if !saved_now => now_ms.min(disk.mtime_ns / 1_000_000),
                     _ => now_ms,
                 };
-                // A transcript that comes, changes or goes says something of what lies beside it.
+                // A transcript or a feed that comes, changes or goes says something of what lies
+                // around it.
                 for key in places_of(t, change)? {
                     beside::queue_recordings(t, &key, now_ms)?;
+                    // What a feed says when it was read is looked at then.
+                    if let Change::Moved { id, .. }
+                    | Change::Returned { id, .. }
+                    | Change::Gone { id } = change
+                    {
+                        feeds::queue_recordings(t, *id, &path_of(&key))?;
+                    }
                 }
                 apply_one(t, folder, change, at, &mut applied)?;
             }
@@ -288,8 +296,11 @@ fn apply_one(
             identify(t, *id, &key, folder, disk)?;
             t.prepare_cached("UPDATE file SET behind = (revision > 0) WHERE id = ?1")?
                 .execute([*id as i64])?;
-            // A name decides how bytes are read.
-            if *touched || renamed_class(t, *id, &disk.path)? {
+            // A name decides how bytes are read, and for recordings so do neighbours.
+            if *touched
+                || renamed_class(t, *id, &disk.path)?
+                || feeds::move_matters(t, *id, &disk.path)?
+            {
                 mark_dirty(t, *id, now_ms)?;
                 applied.queued += 1;
             } else {

@@ -42,9 +42,9 @@ pub struct Unheard {
 }
 
 /// A recording at rest whose bytes this recogniser (?1) has not heard to their end, and that has
-/// no transcript with times beside it.
+/// no transcript with times, beside it or inside.
 const UNHEARD: &str = "kind IN ('audio', 'video') AND state = 4 AND content IS NOT NULL
-    AND instr(generation, '~beside:times') = 0
+    AND instr(generation, '~beside:times') = 0 AND instr(generation, '~inside:times') = 0
     AND NOT EXISTS (SELECT 1 FROM heard WHERE heard.content = file.content
         AND heard.model = ?1 AND heard.ended = 1)";
 

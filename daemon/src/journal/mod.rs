@@ -13,6 +13,7 @@
 
 mod about;
 mod beside;
+mod feeds;
 mod files;
 mod folders;
 mod generation;
@@ -30,6 +31,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use about::{About, Facet};
+pub use feeds::{Announced, FEED};
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;
 pub use generation::Generation;

@@ -6,12 +6,13 @@
 
 use std::path::PathBuf;
 
+use hippo_extractors::Feed;
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::about::{About, COLUMNS};
 use super::files::key_of;
 use super::generation::Generation;
-use super::{Journal, Result, State};
+use super::{Journal, Result, State, feeds};
 use crate::scan::DiskFact;
 
 /// How work on a file ended.
@@ -52,6 +53,8 @@ pub struct Ack {
     pub generation: Generation,
     /// What the file is and says of itself.
     pub about: About,
+    /// What it says of recordings around it.
+    pub feed: Option<Feed>,
 }
 
 /// A file whose outcome can be taken over by another of the same content.
@@ -73,8 +76,8 @@ pub struct Donor {
 
 impl Journal {
     /// A file that was already read from the same bytes under the same kind of name by the
-    /// same extractor (`generation` up to its first `+`): `id` itself if it was, otherwise
-    /// another. Failures are only taken over from the file itself, so that a retry by hand is
+    /// same extractor (`generation` up to its first `+`, less what it found inside the bytes):
+    /// `id` itself if it was, otherwise another. Failures are only taken over from the file itself, so that a retry by hand is
     /// a real one; where a model reads what is written in pixels, only what it has read is.
     pub fn donor(
         &self,
@@ -87,7 +90,8 @@ impl Journal {
             c.prepare_cached(&format!(
                 "SELECT id, revision, verdict, stage, reason, generation, {COLUMNS}
                  FROM file WHERE content = ?1 AND class = ?2
-                     AND substr(generation, 1, length(?3) + 1) = ?3 || '+'
+                     AND substr(generation, 1, instr(generation, '+') - 1)
+                         IN (?3, ?3 || '~inside:times', ?3 || '~inside:text')
                      AND (?5 IS NULL OR instr(generation, '+o=') = 0
                          OR substr(generation, instr(generation, '+o=') + 3) = ?5)
                      AND (id = ?4 OR verdict = 6 OR (verdict = 4 AND (revision > 0 OR segments = 0)))
@@ -182,6 +186,9 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
         ))?
         .execute(values.as_slice())?;
     settle(t, ack.id, ack.turn, Some(state), &ack.disk, now_ms)?;
+    if updated == 1 {
+        feeds::keep(t, ack.id, ack.feed.as_ref())?;
+    }
     Ok(updated == 1)
 }
 

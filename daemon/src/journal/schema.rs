@@ -9,7 +9,7 @@ use super::{JournalError, Result, sqlite};
 
 /// The steps from an empty database to the newest format, oldest first. A journal of an older
 /// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
-const STEPS: [&str; 4] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
+const STEPS: [&str; 5] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5];
 
 /// Where a file stands. The first four are pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -225,6 +225,18 @@ ALTER TABLE file ADD COLUMN show TEXT;
 ALTER TABLE file ADD COLUMN looks INTEGER;
 CREATE INDEX file_camera ON file (camera) WHERE camera IS NOT NULL;
 CREATE INDEX file_show ON file (show) WHERE show IS NOT NULL;
+";
+
+/// What podcasts' feeds say of files, by their names: see `Journal::announced`.
+const FORMAT_5: &str = "
+CREATE TABLE episode (
+    feed INTEGER NOT NULL, name TEXT NOT NULL, title TEXT, show TEXT, date TEXT,
+    PRIMARY KEY (feed, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX episode_name ON episode (name);
+CREATE TRIGGER episode_delete AFTER DELETE ON file BEGIN
+    DELETE FROM episode WHERE feed = OLD.id;
+END;
 ";
 
 /// Sets the pragmas and takes the steps that are lacking, each in a transaction of its own.

@@ -49,6 +49,7 @@ pub(super) fn ack(claim: &Claim, disk: DiskFact, revision: u64, verdict: Verdict
             title: Some("t".into()),
             ..About::of_kind("text")
         },
+        feed: None,
     }
 }
 

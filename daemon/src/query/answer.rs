@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use hippo_extractors::Source;
+use hippo_index::Hit as Row;
+
 use super::fuse::Fused;
 use super::link::link;
 use super::memory::{Live, Memory};
@@ -17,8 +20,10 @@ use super::query_error::SearchError;
 use super::ranking::{Ranking, rank};
 use super::snippet::{Wanted, snippet};
 use super::sort::Sort;
+use super::spoken;
 use super::when;
 use crate::service::wire::{Answer, Group, Hit, Legs, SearchRequest};
+use crate::transcript::By;
 
 /// Answers a question.
 pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<Answer, SearchError> {
@@ -72,6 +77,8 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
     let (before, after) = around.beside(fused.place());
     let cut = snippet(&fused.row.text, wanted);
     let row = fused.row;
+    let at_ms = spoken::begins(&row, wanted);
+    let transcript = published(&row);
     let mut also_at = fused.also_at;
     if let Some(known) = live.get(&row.file) {
         also_at.extend(
@@ -88,7 +95,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
     let path = live.get(&row.file).map(|known| known.path.clone());
     let path = path.unwrap_or_else(|| PathBuf::from(&row.path));
     Hit {
-        link: link(&path, row.page, row.t0_ms),
+        link: link(&path, row.page, at_ms.or(row.t0_ms)),
         before,
         after,
         also_at,
@@ -99,6 +106,8 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         page: row.page,
         t0_ms: row.t0_ms,
         t1_ms: row.t1_ms,
+        at_ms,
+        transcript: transcript.map(|by| by.as_str().to_owned()),
         source: row.source,
         text: row.text,
         snippet: cut.marked,
@@ -118,6 +127,12 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         alike: fused.alike,
         path: row.path,
     }
+}
+
+/// Which publisher's transcript a recording's segment is from.
+fn published(row: &Row) -> Option<By> {
+    let published = row.source == Source::Transcript.as_str();
+    By::published(&row.generation).filter(|_| published)
 }
 
 fn groups(hits: &[Hit]) -> Vec<Group> {

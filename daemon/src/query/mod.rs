@@ -27,6 +27,7 @@ pub mod route;
 pub mod snippet;
 pub mod sort;
 pub mod spelling;
+mod spoken;
 pub mod text;
 pub mod tokens;
 mod trust;

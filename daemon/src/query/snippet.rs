@@ -55,6 +55,27 @@ impl Wanted {
         }
         Wanted { needles }
     }
+
+    /// Where they stand in a text, first places first, and which of them stands there.
+    pub(super) fn matches(&self, text: &str) -> Vec<(Range<usize>, usize)> {
+        let squeezed = Squeezed::new(text);
+        let mut found: Vec<(Range<usize>, usize)> = Vec::new();
+        for (which, needle) in self.needles.iter().enumerate() {
+            let places = squeezed.find_all(&needle.folded).into_iter();
+            found.extend(
+                places
+                    .take(MAX_MATCHES - found.len().min(MAX_MATCHES))
+                    .map(|r| (r, which)),
+            );
+        }
+        found.sort_by_key(|(range, which)| (range.start, range.end, *which));
+        found
+    }
+
+    /// How much one of them counts.
+    pub(super) fn weight(&self, which: usize) -> f32 {
+        self.needles[which].weight
+    }
 }
 
 /// A cut-out of a text.
@@ -68,17 +89,7 @@ pub struct Snippet {
 
 /// Cuts the best window out of `text`.
 pub fn snippet(text: &str, wanted: &Wanted) -> Snippet {
-    let squeezed = Squeezed::new(text);
-    let mut found: Vec<(Range<usize>, usize)> = Vec::new();
-    for (which, needle) in wanted.needles.iter().enumerate() {
-        let places = squeezed.find_all(&needle.folded).into_iter();
-        found.extend(
-            places
-                .take(MAX_MATCHES - found.len().min(MAX_MATCHES))
-                .map(|r| (r, which)),
-        );
-    }
-    found.sort_by_key(|(range, which)| (range.start, range.end, *which));
+    let found = wanted.matches(text);
     let layout = Layout::new(text);
     let window = layout.window(&found, wanted);
     layout.render(&window, &merged(&found))

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use super::wire;
 use crate::query::Memory;
-use crate::transcript::Line;
+use crate::transcript::Transcript;
 
 /// All that a request can ask for.
 pub trait Api: Memory {
@@ -20,8 +20,10 @@ pub trait Api: Memory {
     /// How one file stands.
     fn why(&self, path: PathBuf) -> impl Future<Output = Result<wire::Why, ApiError>> + Send;
     /// What was said in one file.
-    fn transcript(&self, path: PathBuf)
-    -> impl Future<Output = Result<Vec<Line>, ApiError>> + Send;
+    fn transcript(
+        &self,
+        path: PathBuf,
+    ) -> impl Future<Output = Result<Transcript, ApiError>> + Send;
     /// A small JPEG of a picture.
     fn thumbnail(&self, path: PathBuf) -> impl Future<Output = Result<Vec<u8>, ApiError>> + Send;
     /// Returns when all that existed at the call is searchable.
@@ -38,6 +40,13 @@ pub trait Api: Memory {
     ) -> impl Future<Output = Result<wire::Folder, ApiError>> + Send;
     /// Watches it no longer and forgets what was in it.
     fn remove_folder(&self, path: PathBuf) -> impl Future<Output = Result<(), ApiError>> + Send;
+    /// Lets background work rest, for so long or until it is resumed.
+    fn pause(
+        &self,
+        time: Option<Duration>,
+    ) -> impl Future<Output = Result<wire::Paused, ApiError>> + Send;
+    /// Lets it go on.
+    fn resume(&self) -> impl Future<Output = Result<wire::Paused, ApiError>> + Send;
     /// Tries failures again; the number of files.
     fn retry(&self, under: Option<PathBuf>) -> impl Future<Output = Result<u64, ApiError>> + Send;
     /// Makes this model (none: no model) the one of its role.
@@ -69,6 +78,14 @@ pub enum ApiError {
     WaitTimedOut {
         /// How many.
         pending: u64,
+    },
+    /// What is waited for rests.
+    #[error("{pending} files are not searchable yet, and {why}")]
+    Resting {
+        /// How many.
+        pending: u64,
+        /// What it rests for, in words.
+        why: String,
     },
     /// It cannot be done as asked; the words say what to do.
     #[error("{0}")]

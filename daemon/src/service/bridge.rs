@@ -14,7 +14,7 @@ use super::wire;
 use crate::engine::{EngineError, Handle};
 use crate::journal::Facet;
 use crate::query::{JointQuestion, Live, Memory};
-use crate::transcript::Line;
+use crate::transcript::Transcript;
 
 impl Memory for Handle {
     fn settings(&self) -> Arc<Settings> {
@@ -142,7 +142,7 @@ impl Api for Handle {
         Ok(Handle::why(self, &path).await?)
     }
 
-    async fn transcript(&self, path: PathBuf) -> Result<Vec<Line>, ApiError> {
+    async fn transcript(&self, path: PathBuf) -> Result<Transcript, ApiError> {
         Ok(Handle::transcript(self, &path).await?)
     }
 
@@ -164,6 +164,14 @@ impl Api for Handle {
 
     async fn remove_folder(&self, path: PathBuf) -> Result<(), ApiError> {
         Ok(Handle::remove_folder(self, &path).await?)
+    }
+
+    async fn pause(&self, time: Option<Duration>) -> Result<wire::Paused, ApiError> {
+        Ok(Handle::pause(self, time).await?)
+    }
+
+    async fn resume(&self) -> Result<wire::Paused, ApiError> {
+        Ok(Handle::resume(self).await?)
     }
 
     async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {
@@ -203,6 +211,7 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> ApiError {
         match error {
             EngineError::WaitTimedOut { pending } => ApiError::WaitTimedOut { pending },
+            EngineError::Resting { pending, why } => ApiError::Resting { pending, why },
             EngineError::Refused(what) => ApiError::Refused(what),
             other => ApiError::Internal(other.to_string()),
         }

@@ -76,6 +76,8 @@ impl From<ApiError> for Fault {
                 Fault::new(StatusCode::GATEWAY_TIMEOUT, "wait_timed_out", message)
                     .hint("`hippo status` shows what is at work; wait longer with a larger timeout")
             }
+            ApiError::Resting { .. } => Fault::new(StatusCode::CONFLICT, "paused", message)
+                .hint("`hippo status` shows what waits; questions are answered meanwhile"),
             ApiError::Refused(_) => Fault::new(StatusCode::CONFLICT, "refused", message),
             ApiError::Internal(_) => {
                 tracing::error!(message, "a request failed");

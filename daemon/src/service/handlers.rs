@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hippo_index::SpaceRole;
 
@@ -22,6 +22,9 @@ use crate::transcript::{self, Format};
 const DEFAULT_WAIT: Duration = Duration::from_mins(1);
 /// The longest `wait`; who needs more asks again.
 const MAX_WAIT: Duration = Duration::from_hours(1);
+
+/// The longest pause with an end; who means more means for ever.
+const MAX_PAUSE: Duration = Duration::from_hours(366 * 24);
 
 pub(super) async fn handle<A: Api>(
     service: &Service<A>,
@@ -55,14 +58,21 @@ pub(super) async fn handle<A: Api>(
         Operation::Why => Json(api.why(needed_path(&asked.params)?).await?).into_response(),
         Operation::Transcript => {
             let format = format(&asked.params)?;
-            let lines = api.transcript(needed_path(&asked.params)?).await?;
-            let text = transcript::write(&lines, format);
-            ([(header::CONTENT_TYPE, format.mime())], text).into_response()
+            let said = api.transcript(needed_path(&asked.params)?).await?;
+            let text = transcript::write(&said.lines, format);
+            let by = (
+                HeaderName::from_static(wire::TRANSCRIPT_BY),
+                said.by.as_str(),
+            );
+            let kind = (header::CONTENT_TYPE, format.mime());
+            ([kind, by], text).into_response()
         }
         Operation::Thumbnail => {
             let jpeg = api.thumbnail(needed_path(&asked.params)?).await?;
             ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response()
         }
+        Operation::Pause => Json(pause(api, json(&asked.body)?).await?).into_response(),
+        Operation::Resume => Json(api.resume().await?).into_response(),
         Operation::Retry => {
             let request: wire::RetryRequest = json(&asked.body)?;
             let under = request
@@ -128,6 +138,15 @@ async fn wait<A: Api>(api: &A, request: wire::WaitRequest) -> Result<wire::Waite
         waited = api.wait(timeout) => Ok(waited?),
         () = api.ending() => Err(ending()),
     }
+}
+
+async fn pause<A: Api>(api: &A, request: wire::PauseRequest) -> Result<wire::Paused, Fault> {
+    let time = request.for_s.map(Duration::from_secs);
+    if time.is_some_and(|time| time > MAX_PAUSE) {
+        let what = format!("`for_s` is longer than {} s", MAX_PAUSE.as_secs());
+        return Err(Fault::bad("bad_pause", what).hint("leave it out: until it is resumed"));
+    }
+    Ok(api.pause(time).await?)
 }
 
 fn ending() -> Fault {

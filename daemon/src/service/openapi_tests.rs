@@ -99,7 +99,9 @@ fn hit() -> wire::Hit {
         page: Some(1),
         t0_ms: Some(1),
         t1_ms: Some(2),
+        at_ms: Some(1),
         source: "transcript".to_owned(),
+        transcript: Some("beside".to_owned()),
         text: "x".to_owned(),
         snippet: "<mark>x</mark>".to_owned(),
         marks: vec![[0, 1]],
@@ -285,6 +287,7 @@ fn samples() -> Vec<(&'static str, Value)> {
                 path: "/d".to_owned()
             }),
         ),
+        ("PauseRequest", json!(wire::PauseRequest { for_s: Some(1) })),
         ("RetryRequest", json!(wire::RetryRequest { path: text() })),
         ("Retried", json!(wire::Retried { files: 1 })),
         (

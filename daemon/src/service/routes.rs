@@ -31,6 +31,10 @@ pub enum Operation {
     Transcript,
     /// `GET /v1/thumbnail`
     Thumbnail,
+    /// `POST /v1/pause`
+    Pause,
+    /// `POST /v1/resume`
+    Resume,
     /// `POST /v1/retry`
     Retry,
     /// `POST /v1/models/use`
@@ -115,6 +119,7 @@ const fn route(
             | Operation::Context
             | Operation::Wait
             | Operation::AddFolder
+            | Operation::Pause
             | Operation::Retry
             | Operation::UseModel
             | Operation::ForgetModel
@@ -130,7 +135,7 @@ const fn route(
 }
 
 /// All routes.
-pub const ROUTES: [Route; 18] = [
+pub const ROUTES: [Route; 20] = [
     route(
         "GET",
         "/v1/search",
@@ -167,6 +172,8 @@ pub const ROUTES: [Route; 18] = [
         // A large picture that is decoded while others are being read.
         MODEL,
     ),
+    route("POST", "/v1/pause", Operation::Pause, &[], QUICK),
+    route("POST", "/v1/resume", Operation::Resume, &[], QUICK),
     route("POST", "/v1/retry", Operation::Retry, &[], FOLDER),
     route("POST", "/v1/models/use", Operation::UseModel, &[], MODEL),
     route(

@@ -16,6 +16,7 @@ use super::wire::{self, Event, EventKind, Fresh};
 use crate::journal::Facet;
 use crate::query::fuse::tests_support::row;
 use crate::query::{JointQuestion, Live, Memory};
+use crate::transcript::{By, Transcript};
 
 /// A daemon with one segment. Some words make it misbehave: see [`Memory::words`] below.
 #[derive(Clone)]
@@ -133,6 +134,11 @@ pub(super) fn status() -> wire::Status {
         sandbox: wire::Sandbox::default(),
         watch: wire::Watch::default(),
         index: wire::Index::default(),
+        paused: wire::Paused {
+            by: Some("asked".to_owned()),
+            until: Some("2026-01-01T00:00:00+08:00".to_owned()),
+            pending: 1,
+        },
         waits: vec!["a model".to_owned()],
         memory: wire::Memory::default(),
     }
@@ -230,8 +236,11 @@ impl Api for Double {
         })
     }
 
-    async fn transcript(&self, _: PathBuf) -> Result<Vec<crate::transcript::Line>, ApiError> {
-        Ok(Vec::new())
+    async fn transcript(&self, _: PathBuf) -> Result<Transcript, ApiError> {
+        Ok(Transcript {
+            by: By::Beside,
+            lines: Vec::new(),
+        })
     }
 
     async fn thumbnail(&self, _: PathBuf) -> Result<Vec<u8>, ApiError> {
@@ -261,6 +270,14 @@ impl Api for Double {
 
     async fn remove_folder(&self, _: PathBuf) -> Result<(), ApiError> {
         Ok(())
+    }
+
+    async fn pause(&self, _: Option<Duration>) -> Result<wire::Paused, ApiError> {
+        Ok(status().paused)
+    }
+
+    async fn resume(&self) -> Result<wire::Paused, ApiError> {
+        Ok(status().paused)
     }
 
     async fn retry(&self, under: Option<PathBuf>) -> Result<u64, ApiError> {

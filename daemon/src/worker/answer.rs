@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hippo_config::{Fit, Limits};
-use hippo_extractors::{Metadata, Picture, Refusal, Scan, Segment, Wants};
+use hippo_extractors::{EPISODES_MAX, Metadata, Picture, Refusal, Scan, Segment, Wants};
 
 use super::protocol::{
     CHAPTERS_MAX, FromWorker, LABEL_MAX_BYTES, NOTES_MAX, SEGMENT_MAX_BYTES, SOUND_MAX_SAMPLES,
@@ -232,6 +232,9 @@ impl<'a> Answer<'a> {
         if segment.t0_ms.max(segment.t1_ms) > Some(i64::MAX as u64) {
             return Err("a segment at an impossible time".to_owned());
         }
+        if segment.lines.len() > segment.text.len() {
+            return Err(format!("{} lines of a segment", segment.lines.len()));
+        }
         clean_option(&mut segment.lang)?;
         self.segments.push(segment);
         self.alive = now;
@@ -318,6 +321,10 @@ impl<'a> Answer<'a> {
         let chapters = metadata.sound.as_ref().map_or(0, |s| s.chapters.len());
         if chapters > CHAPTERS_MAX {
             return Err(format!("{chapters} chapters"));
+        }
+        let episodes = metadata.feed.as_ref().map_or(0, |f| f.episodes.len());
+        if episodes > EPISODES_MAX {
+            return Err(format!("{episodes} episodes"));
         }
         labels(&mut metadata).try_for_each(clean)?;
         Ok(Step::End(Ending::Done(metadata)))

@@ -22,6 +22,7 @@ fn segment(ordinal: u32, text: &str) -> Segment {
         source: Source::Body,
         text: text.to_owned(),
         picture: false,
+        lines: Vec::new(),
         lang: None,
     }
 }

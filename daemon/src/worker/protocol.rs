@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use hippo_config::Limits;
 use hippo_extractors::extraction::Sound;
-use hippo_extractors::{Metadata, Refusal, Segment, Wants};
+use hippo_extractors::{Episode, Feed, Metadata, Refusal, Segment, Wants};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags,
@@ -28,7 +28,7 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// One frame, and so what the daemon buffers of a worker. A segment is a passage of about
 /// 1 KiB; the largest frame is a picture for a model that sees 512 x 512 pixels: 1 MiB.
@@ -224,6 +224,7 @@ pub(super) fn labels(metadata: &mut Metadata) -> impl Iterator<Item = &mut Strin
         engine,
         notes,
         sound,
+        feed,
         kind: _,
         pages: _,
         in_pixels: _,
@@ -243,12 +244,20 @@ pub(super) fn labels(metadata: &mut Metadata) -> impl Iterator<Item = &mut Strin
         let chapters = chapters.iter_mut().map(|chapter| &mut chapter.title);
         [show, episode, date].into_iter().flatten().chain(chapters)
     });
+    let feed = feed.iter_mut().flat_map(|Feed { show, episodes }| {
+        let episodes = episodes.iter_mut().flat_map(|episode| {
+            let Episode { file, title, date } = episode;
+            [Some(file), title.as_mut(), date.as_mut()]
+        });
+        [show.as_mut()].into_iter().chain(episodes).flatten()
+    });
     [mime, engine]
         .into_iter()
         .chain([title, author, lang].into_iter().flatten())
         .chain(notes)
         .chain(shot.flatten())
         .chain(sound)
+        .chain(feed)
 }
 
 /// Appends a frame to `buffer`. A frame beyond [`FRAME_MAX_BYTES`] is an error and leaves

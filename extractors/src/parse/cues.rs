@@ -1,7 +1,7 @@
 //! Cues into moments: what a publisher wrote, cut as speech is ([`crate::moments`]).
 
 use super::subtitle::Script;
-use super::writer::{Place, Writer};
+use super::writer::Writer;
 use crate::moments::{Cutter, Line};
 
 /// Writes a script as moments.
@@ -29,7 +29,7 @@ pub(crate) fn write(script: &Script, writer: &mut Writer<'_>) {
 
 fn drain(cutter: &mut Cutter, writer: &mut Writer<'_>) {
     while let Some(moment) = cutter.pop() {
-        writer.put(&moment.text, Place::moment(moment.t0_ms, moment.t1_ms));
+        writer.moment(moment);
     }
 }
 

@@ -199,7 +199,7 @@ pub(super) fn stripped(text: &str, html: bool) -> Vec<Block> {
 const ENTITY_MAX_BYTES: usize = 12;
 
 /// `&amp;`, `&#20320;`, `&#x4f60;` as characters.
-fn unescaped(text: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return text.into();
     }

@@ -8,6 +8,7 @@
 
 mod cues;
 mod encoding;
+mod feed;
 mod html;
 mod json;
 mod markup;
@@ -19,6 +20,7 @@ mod sound;
 mod subtitle;
 mod table;
 mod writer;
+mod xml;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -143,7 +145,14 @@ fn read(
     }
     *stage = "text";
     let mut metadata = Metadata::new(Kind::Text, known.mime, "text");
-    let facts = read_text(&decoded.text, known, named, &mut writer);
+    let facts = if known.format == Format::Xml
+        && let Some((facts, feed)) = feed::read(&decoded.text, &mut writer)
+    {
+        metadata.feed = (!feed.episodes.is_empty()).then_some(feed);
+        facts
+    } else {
+        read_text(&decoded.text, known, named, &mut writer)
+    };
     metadata.title = facts.title;
     metadata.author = facts.author;
     metadata.lang = facts.lang;

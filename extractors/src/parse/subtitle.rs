@@ -225,15 +225,22 @@ pub(crate) fn lyrics(text: &str) -> Script {
         let (_, said) = without_tags(rest);
         lines.extend(stamps.into_iter().map(|stamp| (stamp, said.clone())));
     }
-    // A positive offset shows the line sooner.
+    script.cues = stamped(lines, offset_ms);
+    script
+}
+
+/// Lines of which only the beginning is known, in any order, as cues: each lasts until the next
+/// one. A positive offset shows them sooner.
+pub(crate) fn stamped(mut lines: Vec<(u64, String)>, offset_ms: i64) -> Vec<Cue> {
     let shift = |stamp: u64| stamp.saturating_add_signed(offset_ms.saturating_neg());
     lines.sort_by_key(|(stamp, _)| *stamp);
+    let mut cues = Vec::new();
     for (nth, (stamp, said)) in lines.iter().enumerate() {
         let lasts = lines
             .get(nth + 1)
             .map_or(LRC_LAST_MS, |(next, _)| (next - stamp).min(LRC_LINE_MAX_MS));
         if !said.is_empty() {
-            script.cues.push(Cue {
+            cues.push(Cue {
                 t0_ms: shift(*stamp),
                 t1_ms: shift(stamp + lasts),
                 speaker: None,
@@ -241,7 +248,7 @@ pub(crate) fn lyrics(text: &str) -> Script {
             });
         }
     }
-    script
+    cues
 }
 
 /// Podcasting 2.0 JSON (`startTime`, `endTime`, `body`, `speaker`, in seconds) and the

@@ -11,8 +11,9 @@ use std::io;
 use hippo_config::Limits;
 
 use super::Output;
-use crate::extraction::{Metadata, Picture, Refusal, SCANS_MAX, Scan, Segment, Source};
+use crate::extraction::{LineStart, Metadata, Picture, Refusal, SCANS_MAX, Scan, Segment, Source};
 use crate::language::{self, Tally};
+use crate::moments::Moment;
 use crate::passage::{Packer, weight};
 
 /// Notes of one file; more would say nothing new.
@@ -160,7 +161,21 @@ impl<'a> Writer<'a> {
     pub(crate) fn put(&mut self, text: &str, place: Place) {
         let text = presentable(text);
         if !text.trim().is_empty() {
-            self.segment(text, place, false);
+            self.segment(text, place, false, Vec::new());
+        }
+    }
+
+    /// Writes a moment.
+    pub(crate) fn moment(&mut self, moment: Moment) {
+        let place = Place::moment(moment.t0_ms, moment.t1_ms);
+        let text = presentable(&moment.text);
+        // Where characters were left out, the lines begin elsewhere.
+        let lines = match &text {
+            Cow::Borrowed(_) => moment.lines,
+            Cow::Owned(_) => Vec::new(),
+        };
+        if !text.trim().is_empty() {
+            self.segment(text, place, false, lines);
         }
     }
 
@@ -173,7 +188,7 @@ impl<'a> Writer<'a> {
         pictures: impl Iterator<Item = Picture>,
     ) {
         let ordinal = self.ordinal;
-        self.segment(presentable(text), place, true);
+        self.segment(presentable(text), place, true, Vec::new());
         for (spec, picture) in pictures.enumerate() {
             if self.closed() {
                 return;
@@ -184,7 +199,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn segment(&mut self, text: Cow<'_, str>, place: Place, picture: bool) {
+    fn segment(&mut self, text: Cow<'_, str>, place: Place, picture: bool, lines: Vec<LineStart>) {
         if self.closed() {
             return;
         }
@@ -211,6 +226,7 @@ impl<'a> Writer<'a> {
             text: text.into_owned(),
             picture,
             lang: lang.map(str::to_owned),
+            lines,
         };
         if let Err(error) = self.out.segment(segment) {
             self.error = Some(error);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{IndexError, Step};
+use crate::{IndexError, Line, Step};
 use std::path::PathBuf;
 
 fn manifests(dir: &Path) -> Vec<PathBuf> {
@@ -89,6 +89,7 @@ async fn others_can_open_it_with_lancedb_alone() {
             "camera",
             "show",
             "looks",
+            "lines",
             "passage_vector",
         ]
     );
@@ -122,6 +123,7 @@ async fn a_table_of_an_older_hippo_gets_the_columns_that_it_lacks() {
     }
     let mut taken = row(6, 2, 0, "new");
     taken.facts.camera = Some("iPhone 15".to_owned());
+    taken.lines = vec![Line { at: 0, t0_ms: 5 }, Line { at: 9, t0_ms: 70 }];
     store.commit(vec![taken.clone()], &[], 2).await.unwrap();
     assert_eq!(store.rows_of(6, 2).await.unwrap(), [taken]);
 }

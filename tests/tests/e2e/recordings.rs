@@ -23,7 +23,7 @@ const SAID: [(&str, u64); 5] = [
     ("Welcome back to the mathematics podcast", 53_900),
 ];
 /// What the start of a sentence may be off.
-const START_MAX_MS: u64 = 5_000;
+pub(crate) const START_MAX_MS: u64 = 5_000;
 /// A minute of sound takes the demo model some seconds of one core; beside a full suite of
 /// tests, at the lowest priority, it can take this long.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(8);
@@ -38,7 +38,7 @@ pub(crate) fn episode() -> Vec<u8> {
 
 /// The frames of an MP3 without its tags and without the first, which says how many there are:
 /// they can follow each other as often as one likes.
-fn frames(mp3: &[u8]) -> &[u8] {
+pub(crate) fn frames(mp3: &[u8]) -> &[u8] {
     let at = |needle: &[u8], from: usize| {
         let found = mp3[from..].windows(needle.len()).position(|w| w == needle);
         from + found.unwrap()
@@ -55,7 +55,7 @@ pub(crate) fn give_ears(home: &TempHome) {
     }
 }
 
-fn transcript(daemon: &Daemon, path: &Path, format: &str) -> String {
+pub(crate) fn transcript(daemon: &Daemon, path: &Path, format: &str) -> String {
     let path = encode(path.to_str().unwrap());
     let target = format!("/v1/transcript?path={path}&format={format}");
     let reply = daemon.client().raw(
@@ -96,6 +96,16 @@ fn what_is_said_in_a_recording_is_found_at_its_moment_and_can_be_taken_out() {
             "{sentence} begins at {begins}: {hit:#}"
         );
     }
+    // A hit knows the second of its sentence, and so does its link.
+    let (sentence, begins) = SAID[2];
+    let hit = moment(&daemon, sentence);
+    let at = hit["at_ms"].as_u64().unwrap();
+    assert!(
+        at.abs_diff(begins) < 2_000,
+        "{sentence} begins at {begins}: {hit:#}"
+    );
+    let link = hit["link"].as_str().unwrap();
+    assert!(link.ends_with(&format!("#t={}", at / 1_000)), "{link}");
     let why = daemon.client().why(&path);
     assert_eq!(why["state"], "done");
     assert!(
@@ -163,7 +173,7 @@ fn a_copy_is_not_heard_again_and_without_a_model_tags_find_it() {
 }
 
 /// How often the log says that a recording was heard to its end.
-fn times_heard(home: &TempHome) -> usize {
+pub(crate) fn times_heard(home: &TempHome) -> usize {
     let logs = corpus::files_below(&home.home().join("log"));
     let logs = logs
         .iter()
@@ -264,7 +274,7 @@ const SUBTITLES: &str = "1\n00:00:20,000 --> 00:00:26,000\nThe otter crosses the
                          2\n00:00:41,000 --> 00:00:47,000\nNobody has seen the lighthouse keeper.\n";
 
 /// The hit on a recording by its transcript.
-fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
+pub(crate) fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
     let asked = json!({"q": words, "kind": ["audio"], "limit": 3});
     let answer = daemon.client().post("/v1/search", &asked);
     let found = hits(&answer);
@@ -280,8 +290,23 @@ fn by_transcript(daemon: &Daemon, words: &str) -> Option<Value> {
         .cloned()
 }
 
-fn explained(daemon: &Daemon, path: &Path) -> String {
+pub(crate) fn explained(daemon: &Daemon, path: &Path) -> String {
     daemon.client().why(path)["explanation"].to_string()
+}
+
+/// What `hippo play` says, and what it tells a player that prints its arguments.
+fn played(home: &TempHome, question: &[&str]) -> String {
+    let bin = home.root().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let mpv = bin.join("mpv");
+    fs::write(&mpv, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    fs::set_permissions(&mpv, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut play = home.command(&[&["play"], question].concat());
+    let played = play
+        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
+        .output()
+        .unwrap();
+    String::from_utf8(played.stdout).unwrap()
 }
 
 #[test]
@@ -305,17 +330,7 @@ fn the_transcript_beside_a_recording_is_used_instead_of_ears_until_it_goes() {
     assert!(transcript(&daemon, &talk, "txt").contains("The otter crosses"));
 
     // A player is started there.
-    let bin = home.root().join("bin");
-    fs::create_dir(&bin).unwrap();
-    let mpv = bin.join("mpv");
-    fs::write(&mpv, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
-    fs::set_permissions(&mpv, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut play = home.command(&["play", "the", "otter"]);
-    let played = play
-        .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-        .output()
-        .unwrap();
-    let played = String::from_utf8(played.stdout).unwrap();
+    let played = played(&home, &["the", "otter"]);
     let arguments = format!("--start=20\n--\n{}\n", talk.display());
     assert!(played.ends_with(&arguments), "{played}");
 
@@ -334,7 +349,7 @@ fn the_transcript_beside_a_recording_is_used_instead_of_ears_until_it_goes() {
 }
 
 /// All that is said in the episode, as a publisher would print it.
-const PRINTED: &str =
+pub(crate) const PRINTED: &str =
     "How can Alice compare his map? Welcome back to the water podcast with Sarah \
 and Maria. Today we talk about travel and education in India. This elephant and this ancient \
 writer live beside this archive.
@@ -348,7 +363,7 @@ Our light horse and the early engineer live near his early picture. Every city a
 rabbit live under your monkey. Welcome back to the mathematics podcast with Michael and Maria.
 ";
 /// Of that, and when it is said.
-const PRINTED_AT: [(&str, u64); 4] = [
+pub(crate) const PRINTED_AT: [(&str, u64); 4] = [
     ("water podcast with Sarah", 2_696),
     ("lawyer in Japan", 19_316),
     ("light horse and the early engineer", 46_938),
@@ -374,8 +389,17 @@ fn a_transcript_without_times_gets_them_from_what_is_heard() {
     daemon.wait_for(PATIENCE);
     let said = explained(&daemon, &talk);
     assert!(said.contains("its times are by what was heard"), "{said}");
+    let played = played(&home, &["lawyer", "in", "Japan"]);
+    let from = played.split("--start=").nth(1).and_then(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+        digits?.parse::<u64>().ok()
+    });
+    let off = from.map(|from| (from * 1_000).abs_diff(PRINTED_AT[1].1));
+    assert!(off.is_some_and(|off| off < 3_000), "{played}");
     for (words, begins) in PRINTED_AT {
         let hit = by_transcript(&daemon, words).unwrap();
+        let at = hit["at_ms"].as_u64().unwrap();
+        assert!(at.abs_diff(begins) < 3_000, "{words} at {begins}: {hit:#}");
         let (t0, t1) = (
             hit["t0_ms"].as_u64().unwrap(),
             hit["t1_ms"].as_u64().unwrap(),

@@ -15,9 +15,13 @@ use serde::{Deserialize, Serialize};
 pub use context::{Context, ContextRequest, Span};
 pub use search::{Answer, Correction, Group, Hit, Legs, MissingLeg, Neighbour, SearchRequest};
 pub use status::{
-    AtWork, Counts, Failure, Folder, FolderState, Index, Memory, ModelStatus, Models, Sandbox,
-    SpaceStatus, SpeechStatus, State, Status, Watch,
+    AtWork, Counts, Failure, Folder, FolderState, Index, Memory, ModelStatus, Models, Paused,
+    Sandbox, SpaceStatus, SpeechStatus, State, Status, Watch,
 };
+
+/// The header of `GET /v1/transcript` that says whose words these are: its formats have no place
+/// for that.
+pub const TRANSCRIPT_BY: &str = "hippo-transcript-by";
 
 /// How much of what is on the disk is not yet (or will not be) in an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +117,14 @@ pub struct FolderRequest {
 pub struct Removed {
     /// The folder that is no longer watched.
     pub path: String,
+}
+
+/// `POST /v1/pause`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PauseRequest {
+    /// How many seconds, a year at most; until `POST /v1/resume` when absent.
+    pub for_s: Option<u64>,
 }
 
 /// `POST /v1/retry`.

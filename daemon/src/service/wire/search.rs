@@ -96,8 +96,14 @@ pub struct Hit {
     pub t0_ms: Option<u64>,
     /// Where the moment ends, in milliseconds.
     pub t1_ms: Option<u64>,
+    /// Where the line of the moment that answers begins, in milliseconds; null where no word of
+    /// the question stands in it, or nothing tells when its lines are said.
+    pub at_ms: Option<u64>,
     /// `body`, `ocr`, `tags`, `speech`, `transcript`, `caption`.
     pub source: String,
+    /// Of a recording with a publisher's transcript: `beside` where that is a file beside it,
+    /// `inside` where it is the lyrics in its tags.
+    pub transcript: Option<String>,
     /// The whole segment.
     pub text: String,
     /// The part of the text that answers, on one line: `<mark>` and `</mark>` stand around what
@@ -122,7 +128,8 @@ pub struct Hit {
     pub show: Option<String>,
     /// Of a picture: others that look alike and were found too; see `all`.
     pub alike: Vec<String>,
-    /// The place as a link: `file:///a/b.pdf#page=3`, `file:///a/b.mp3#t=1843` in seconds.
+    /// The place as a link: `file:///a/b.pdf#page=3`, `file:///a/b.mp3#t=1843` in seconds: of
+    /// `at_ms` where it is known, or else of `t0_ms`.
     pub link: String,
     /// What stands before it in the file, in the file's order; empty unless `context` asked.
     pub before: Vec<Neighbour>,

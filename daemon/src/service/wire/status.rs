@@ -41,10 +41,23 @@ pub struct Status {
     pub watch: Watch,
     /// The table.
     pub index: Index,
+    /// Whether background work rests.
+    pub paused: Paused,
     /// What waits, and for what; one sentence each.
     pub waits: Vec<String>,
     /// The daemon's memory.
     pub memory: Memory,
+}
+
+/// Whether background work rests: the answer to `POST /v1/pause` and `POST /v1/resume` too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// `asked` (somebody paused it), `battery`; null where it does not rest.
+    pub by: Option<String>,
+    /// When it goes on by itself; null where it does not.
+    pub until: Option<String>,
+    /// Files that are not searchable yet.
+    pub pending: u64,
 }
 
 /// What the daemon is at.

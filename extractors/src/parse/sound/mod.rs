@@ -11,6 +11,7 @@ mod matroska;
 mod resample;
 mod source;
 mod stream;
+mod synced;
 mod tags;
 mod tally;
 
@@ -25,7 +26,7 @@ use self::boxes::Boxes;
 use self::ear::Ear;
 use self::source::{Reach, Source};
 use self::tags::Tags;
-use super::subtitle;
+use super::subtitle::Script;
 use super::writer::{Place, Writer};
 use super::{Input, read_head, unreadable};
 use crate::extraction::{Chapter, Kind, Metadata, Refusal, Sound, Source as TextSource};
@@ -72,6 +73,7 @@ pub(super) fn read(
     let mut ear = Ear::choose(&*reader, kind)?;
     let announced_ms = duration_ms(&*reader, ear.track_id);
     write_tags(&tags, &mut writer);
+    write_lyrics(&mut tags, &mut writer);
     let mut heard_ms = None;
     if input.wants.sound {
         heard_ms = Some(ear.listen(&mut *reader, &mut writer, &reach, announced_ms)?);
@@ -173,7 +175,7 @@ fn duration_ms(reader: &dyn FormatReader, track_id: u32) -> Option<u64> {
     u64::try_from(ms).ok()
 }
 
-/// The tags as a passage, so that title and show are found; lyrics as what is said.
+/// The tags as a passage, so that title and show are found.
 fn write_tags(tags: &Tags, writer: &mut Writer<'_>) {
     let mut packer = Packer::new();
     let heads = [&tags.title, &tags.show, &tags.author, &tags.date];
@@ -188,14 +190,20 @@ fn write_tags(tags: &Tags, writer: &mut Writer<'_>) {
     }
     packer.flush();
     writer.drain(&mut packer, Place::BODY);
-    let Some(lyrics) = &tags.lyrics else { return };
-    let script = subtitle::lyrics(lyrics);
+}
+
+/// Lyrics as a transcript, behind everything else: whoever knows a better one leaves them out.
+fn write_lyrics(tags: &mut Tags, writer: &mut Writer<'_>) {
+    let script = Script {
+        cues: tags.timed_lyrics(),
+        ..Script::default()
+    };
     if !script.cues.is_empty() {
-        writer.note("the lyrics inside it give the words and their times");
         super::cues::write(&script, writer);
         return;
     }
-    writer.note("the lyrics inside it give the words, without times");
+    let Some(lyrics) = &tags.lyrics else { return };
+    let mut packer = Packer::new();
     packer.push(Shape::Lines, Gap::Line, lyrics);
     packer.flush();
     let place = Place {

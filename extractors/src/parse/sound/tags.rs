@@ -9,8 +9,10 @@ use symphonia::core::meta::{
     ChapterGroup, ChapterGroupItem, MetadataRevision, RawValue, StandardTag, Tag,
 };
 
+use super::synced;
 use crate::extraction::Chapter;
 use crate::parse::encoding;
+use crate::parse::subtitle::{self, Cue};
 
 /// Characters of one tag that are kept: show notes are text, a whole book is not.
 const TAG_MAX_CHARS: usize = 8_000;
@@ -30,6 +32,8 @@ pub(super) struct Tags {
     pub(super) date: Option<String>,
     pub(super) about: Option<String>,
     pub(super) lyrics: Option<String>,
+    /// Lyrics that say when their lines are sung or said.
+    synced: Vec<Cue>,
     pub(super) chapters: Vec<Chapter>,
 }
 
@@ -67,8 +71,35 @@ impl Tags {
             if let Some(chapter) = vorbis_chapter(tag) {
                 numbered.push(chapter);
             }
+            self.take_synced(tag);
         }
         self.take_numbered(&numbered);
+    }
+
+    /// Lyrics with times that have a tag of their own; the fullest ones.
+    fn take_synced(&mut self, tag: &Tag) {
+        let cues = match &tag.raw.value {
+            RawValue::Binary(frame) if tag.raw.key == "SYLT" => synced::cues(frame),
+            RawValue::String(text) if tag.raw.key.eq_ignore_ascii_case("SYNCEDLYRICS") => {
+                let text: String = text.chars().take(LYRICS_MAX_CHARS).collect();
+                subtitle::lyrics(&text).cues
+            }
+            _ => return,
+        };
+        if cues.len() > self.synced.len() {
+            self.synced = cues;
+        }
+    }
+
+    /// What the lyrics say and when: by a tag with times, or by times that stand in the text
+    /// (LRC). None where there are no times.
+    pub(super) fn timed_lyrics(&mut self) -> Vec<Cue> {
+        if self.synced.is_empty()
+            && let Some(lyrics) = &self.lyrics
+        {
+            return subtitle::lyrics(lyrics).cues;
+        }
+        std::mem::take(&mut self.synced)
     }
 
     fn take_standard(&mut self, tag: &StandardTag) {
@@ -293,6 +324,27 @@ mod tests {
             .map(|chapter| (chapter.t0_ms, chapter.title.as_str()))
             .collect();
         assert_eq!(told, [(0, "Hello"), (90_500, "训练成本")]);
+    }
+
+    #[test]
+    fn lyrics_with_times_of_their_own_go_before_those_with_times_in_the_text() {
+        let mut tags = Tags {
+            lyrics: Some("[00:01.00]one\n[00:02.00]two".to_owned()),
+            ..Tags::default()
+        };
+        let said = |tags: &mut Tags| -> Vec<String> {
+            let cues = tags.timed_lyrics().into_iter();
+            cues.map(|cue| cue.text).collect()
+        };
+        assert_eq!(said(&mut tags), ["one", "two"]);
+        tags.take_synced(&Tag::new_from_parts(
+            "SyncedLyrics",
+            "[00:03.00]three",
+            None,
+        ));
+        assert_eq!(said(&mut tags), ["three"]);
+        tags.lyrics = Some("no times".to_owned());
+        assert!(said(&mut tags).is_empty());
     }
 
     #[test]

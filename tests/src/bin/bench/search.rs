@@ -287,6 +287,7 @@ fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
         }],
         generation: "bench".to_owned(),
         facts: Facts::default(),
+        lines: Vec::new(),
     }
 }
 

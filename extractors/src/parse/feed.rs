@@ -24,7 +24,10 @@ const PROGRESS_EVERY: usize = 256;
 /// Reads a feed or a list of feeds; none where a document is neither.
 pub(crate) fn read(text: &str, writer: &mut Writer<'_>) -> Option<(Facts, Feed)> {
     let is_root = |token| match token {
-        Token::Open(tag) => Some(matches!(tag.name, "rss" | "rdf:RDF" | "feed" | "opml")),
+        Token::Open(tag) => Some(matches!(
+            tag.name.as_str(),
+            "rss" | "rdf:RDF" | "feed" | "opml"
+        )),
         _ => None,
     };
     if !Tokens::new(text).find_map(is_root)? {
@@ -34,7 +37,7 @@ pub(crate) fn read(text: &str, writer: &mut Writer<'_>) -> Option<(Facts, Feed)>
     for token in Tokens::new(text) {
         match token {
             Token::Open(tag) => reader.open(&tag, writer),
-            Token::Close(name) => reader.close(name, writer),
+            Token::Close(name) => reader.close(&name, writer),
             Token::Text(text) => reader.add(&text),
         }
     }
@@ -54,13 +57,13 @@ struct Entry {
 }
 
 #[derive(Default)]
-struct Reader<'a> {
+struct Reader {
     show: Entry,
     lang: Option<String>,
     /// The episode that is being read.
     item: Option<Entry>,
     /// The element whose text is being gathered, and that.
-    gathering: Option<(&'a str, String)>,
+    gathering: Option<(String, String)>,
     /// In the picture of a show, whose title is none of the show's.
     aside: bool,
     feed: Feed,
@@ -68,9 +71,9 @@ struct Reader<'a> {
     begun: bool,
 }
 
-impl<'a> Reader<'a> {
-    fn open(&mut self, tag: &Tag<'a>, writer: &mut Writer<'_>) {
-        match tag.name {
+impl Reader {
+    fn open(&mut self, tag: &Tag<'_>, writer: &mut Writer<'_>) {
+        match tag.name.as_str() {
             "item" | "entry" if !tag.empty => {
                 self.head(writer);
                 self.item = Some(Entry::default());
@@ -88,7 +91,7 @@ impl<'a> Reader<'a> {
             }
             // Markup inside a text is part of it.
             name if self.gathering.is_none() && !tag.empty && !self.aside && is_known(name) => {
-                self.gathering = Some((name, String::new()));
+                self.gathering = Some((name.to_owned(), String::new()));
             }
             _ => {}
         }
@@ -107,7 +110,7 @@ impl<'a> Reader<'a> {
             "item" | "entry" => self.end_item(writer),
             "image" | "textInput" => self.aside = false,
             _ => {
-                if let Some((_, text)) = self.gathering.take_if(|(of, _)| *of == name) {
+                if let Some((_, text)) = self.gathering.take_if(|(of, _)| of == name) {
                     self.take(name, &text);
                 }
             }

@@ -1,84 +1,75 @@
 //! XML as a stream of tags and text, for formats whose elements mean something.
 //!
-//! As feeds are found: entities of HTML, namespaces that nobody declares, a lone `<`. Nothing is
-//! expanded but single characters, nothing is fetched, nothing recurses, and a document costs
-//! time with its length, whatever stands in it.
+//! As feeds are found: entities of HTML, namespaces that nobody declares, elements that nobody
+//! closes, a lone `<`. Nothing is expanded but single characters, nothing is fetched, nothing
+//! recurses, and a document costs time with its length, whatever stands in it. What is no XML any
+//! more is text.
 
 use std::borrow::Cow;
+
+use quick_xml::events::{BytesStart, Event};
 
 use super::markup::unescaped;
 
 /// The next thing in a document. Comments, declarations and instructions are passed over.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Token<'a> {
     /// An element begins.
     Open(Tag<'a>),
     /// The element of this name ends.
-    Close(&'a str),
+    Close(String),
     /// Text between tags, as it is meant.
     Text(Cow<'a, str>),
 }
 
 /// The tag that an element begins with.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Tag<'a> {
     /// With its prefix: `itunes:summary`.
-    pub(super) name: &'a str,
+    pub(super) name: String,
     /// Whether the element ends with it.
     pub(super) empty: bool,
-    attributes: &'a str,
+    start: BytesStart<'a>,
 }
 
-impl<'a> Tag<'a> {
+impl Tag<'_> {
     /// The value of the attribute of this name.
-    pub(super) fn attribute(&self, wanted: &str) -> Option<Cow<'a, str>> {
-        let mut rest = self.attributes;
-        while let Some((name, after)) = rest.split_once('=') {
-            let after = after.trim_start();
-            let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-            let (value, next) = after[1..].split_once(quote)?;
-            if name.trim() == wanted {
-                return Some(unescaped(value));
-            }
-            rest = next;
-        }
-        None
+    pub(super) fn attribute(&self, wanted: &str) -> Option<String> {
+        let mut attributes = self.start.html_attributes();
+        let found = attributes.with_checks(false).flatten();
+        let mut found = found.filter(|attribute| attribute.key.as_ref() == wanted);
+        let value = found.next()?.value;
+        Some(unescaped(&value).into_owned())
     }
 }
 
 /// Reads a document token by token.
 pub(super) struct Tokens<'a> {
-    rest: &'a str,
+    text: &'a str,
+    reader: quick_xml::Reader<&'a [u8]>,
+    over: bool,
 }
 
 impl<'a> Tokens<'a> {
     pub(super) fn new(text: &'a str) -> Tokens<'a> {
-        Tokens { rest: text }
-    }
-
-    /// What stands before `end`, which is passed too; all of the rest without it.
-    fn until(&mut self, end: &str) -> &'a str {
-        let (before, after) = self.rest.split_once(end).unwrap_or((self.rest, ""));
-        self.rest = after;
-        before
-    }
-
-    /// What stands between `<` and the `>` that is in no quotes; none without one.
-    fn tag(&mut self) -> Option<&'a str> {
-        let mut quote = None;
-        for (at, byte) in self.rest.bytes().enumerate().skip(1) {
-            match (quote, byte) {
-                (None, b'>') => {
-                    let tag = &self.rest[1..at];
-                    self.rest = &self.rest[at + 1..];
-                    return Some(tag);
-                }
-                (None, b'"' | b'\'') => quote = Some(byte),
-                (Some(open), byte) if open == byte => quote = None,
-                _ => {}
-            }
+        let mut reader = quick_xml::Reader::from_str(text);
+        let config = reader.config_mut();
+        config.allow_unmatched_ends = true;
+        config.check_end_names = false;
+        config.allow_dangling_amp = true;
+        Tokens {
+            text,
+            reader,
+            over: false,
         }
-        None
+    }
+
+    /// What cannot be read as XML, to the end.
+    fn rest(&mut self) -> Option<Token<'a>> {
+        self.over = true;
+        let from = usize::try_from(self.reader.error_position()).unwrap_or(usize::MAX);
+        let rest = self.text.get(from..).filter(|rest| !rest.is_empty());
+        rest.map(|rest| Token::Text(rest.into()))
     }
 }
 
@@ -86,46 +77,38 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        loop {
-            if self.rest.is_empty() {
-                return None;
-            }
-            if let Some(data) = self.rest.strip_prefix("<![CDATA[") {
-                self.rest = data;
-                return Some(Token::Text(self.until("]]>").into()));
-            }
-            if let Some(comment) = self.rest.strip_prefix("<!--") {
-                self.rest = comment;
-                self.until("-->");
-                continue;
-            }
-            if !self.rest.starts_with('<') {
-                let end = self.rest.find('<').unwrap_or(self.rest.len());
-                let (text, rest) = self.rest.split_at(end);
-                self.rest = rest;
-                return Some(Token::Text(unescaped(text)));
-            }
-            let Some(tag) = self.tag() else {
-                // A lone "<", or a document that is cut off.
-                return Some(Token::Text(std::mem::take(&mut self.rest).into()));
-            };
-            if tag.starts_with(['?', '!']) {
-                continue;
-            }
-            if let Some(name) = tag.strip_prefix('/') {
-                return Some(Token::Close(name.trim()));
-            }
-            let (tag, empty) = tag
-                .strip_suffix('/')
-                .map_or((tag, false), |tag| (tag, true));
-            let end = tag.find(char::is_whitespace).unwrap_or(tag.len());
-            let (name, attributes) = tag.split_at(end);
-            return Some(Token::Open(Tag {
-                name,
-                empty,
-                attributes,
-            }));
+        while !self.over {
+            return Some(match self.reader.read_event() {
+                Ok(Event::Start(start)) => Token::Open(tag(start, false)),
+                Ok(Event::Empty(start)) => Token::Open(tag(start, true)),
+                Ok(Event::End(end)) => Token::Close(end.name().as_ref().to_owned()),
+                Ok(Event::Text(text)) => {
+                    Token::Text(unescaped(&text.into_inner()).into_owned().into())
+                }
+                Ok(Event::CData(data)) => Token::Text(data.into_inner()),
+                Ok(Event::GeneralRef(entity)) => {
+                    let written = format!("&{};", entity.into_inner());
+                    Token::Text(unescaped(&written).into_owned().into())
+                }
+                Ok(Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_)) => {
+                    continue;
+                }
+                Ok(Event::Eof) => {
+                    self.over = true;
+                    return None;
+                }
+                Err(_) => return self.rest(),
+            });
         }
+        None
+    }
+}
+
+fn tag(start: BytesStart<'_>, empty: bool) -> Tag<'_> {
+    Tag {
+        name: start.name().as_ref().to_owned(),
+        empty,
+        start,
     }
 }
 
@@ -151,7 +134,17 @@ mod tests {
                     <![CDATA[<p>1 < 2</p>]]></a >z<";
         assert_eq!(
             tokens(text),
-            ["<a", "x & y", "<c:d/", "<p>1 < 2</p>", "/a", "z", "<"]
+            [
+                "<a",
+                "x ",
+                "&",
+                " y",
+                "<c:d/",
+                "<p>1 < 2</p>",
+                "/a",
+                "z",
+                "<"
+            ]
         );
     }
 

@@ -27,9 +27,9 @@ use crate::words::{Conditions, best_first, verified};
 
 /// Cells of the approximate index that are looked into.
 const CELLS: usize = 20;
-/// Candidates ranked again by their full vectors. Without any, 4 of the best 10 are missed;
-/// each is a read of its own, so a long page gets fewer times its length than a short one.
-const REFINE_CANDIDATES: usize = 600;
+/// Candidates ranked again by their full vectors; each is a read of its own, so a long page gets
+/// fewer times its length than a short one. Of the best ten of a million, 6 in 1,000 are missed.
+const REFINE_CANDIDATES: usize = 400;
 /// Times a page's length that is fetched to be ranked again, at least and at most.
 const REFINE: (usize, usize) = (2, 10);
 /// Segments with the phrases that are compared.

@@ -210,6 +210,12 @@ pub(super) struct Question {
     /// Only in this language (may be repeated)
     #[arg(long, value_name = "LANG", value_delimiter = ',')]
     pub(super) lang: Vec<String>,
+    /// Only pictures by this camera; a part of its name is enough (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) camera: Vec<String>,
+    /// Only recordings of this podcast, series or album; a part of its name (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) show: Vec<String>,
     /// Leave out what contains this; the same as -WORD (may be repeated)
     #[arg(long, value_name = "WORD")]
     pub(super) without: Vec<String>,

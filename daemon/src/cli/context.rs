@@ -21,6 +21,8 @@ pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit>
         before: args.question.before,
         after: args.question.after,
         lang: args.question.lang,
+        camera: args.question.camera,
+        show: args.question.show,
         legs: args.question.legs,
         min_quality: args.question.min_quality,
         cwd: here(),

@@ -33,6 +33,8 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         before: args.question.before,
         after: args.question.after,
         lang: args.question.lang,
+        camera: args.question.camera,
+        show: args.question.show,
         sort: args.sort,
         legs: args.question.legs,
         min_quality: args.question.min_quality,

@@ -111,6 +111,8 @@ fn query(request: &SearchRequest) -> Result<Query, SearchError> {
         ("kind", &request.kind),
         ("in", &request.within),
         ("lang", &request.lang),
+        ("camera", &request.camera),
+        ("show", &request.show),
     ] {
         for value in values {
             query.narrow(key, value, &now)?;

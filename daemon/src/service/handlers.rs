@@ -116,6 +116,9 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         before: params.one("before")?,
         after: params.one("after")?,
         lang: params.list("lang")?,
+        // Names have commas in them.
+        camera: params.all("camera")?,
+        show: params.all("show")?,
         sort: params.one("sort")?,
         legs: params.list("legs")?,
         min_quality: params.share("min_quality")?,

@@ -97,6 +97,8 @@ const SEARCH_PARAMS: &[&str] = &[
     "before",
     "after",
     "lang",
+    "camera",
+    "show",
     "sort",
     "legs",
     "min_quality",

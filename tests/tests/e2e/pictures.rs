@@ -264,7 +264,8 @@ fn photographs_are_found_by_their_day_and_camera_and_a_burst_is_one_hit() {
     // Files of today, photographs of then.
     assert_eq!(found("harbour before:2019-02"), "4");
     assert_eq!(found("harbour after:2025"), "");
-    let all = home.hippo_json(&["search", "--json", "--all", "harbour", "camera:canon"]);
+    let option = ["search", "--json", "--all", "harbour", "--camera", "canon"];
+    let all = home.hippo_json(&option);
     assert_eq!(hits(&all).len(), 3, "{all:#}");
     let answer = daemon
         .client()

@@ -25,6 +25,10 @@ pub struct ContextRequest {
     pub after: Option<String>,
     /// Only segments in these languages (`en`, `zh`).
     pub lang: Vec<String>,
+    /// Only pictures by these cameras; a part of the name is enough.
+    pub camera: Vec<String>,
+    /// Only recordings of these podcasts, series or albums; a part of the name is enough.
+    pub show: Vec<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
     /// The quality below which hits are left out, 0 to 1; 0.3 when absent, 0 leaves out nothing.
@@ -44,6 +48,8 @@ impl ContextRequest {
             before: self.before.clone(),
             after: self.after.clone(),
             lang: self.lang.clone(),
+            camera: self.camera.clone(),
+            show: self.show.clone(),
             legs: self.legs.clone(),
             min_quality: self.min_quality,
             cwd: self.cwd.clone(),

@@ -27,6 +27,10 @@ pub struct SearchRequest {
     pub after: Option<String>,
     /// Only segments in these languages (`en`, `zh`).
     pub lang: Vec<String>,
+    /// Only pictures by these cameras; a part of the name is enough.
+    pub camera: Vec<String>,
+    /// Only recordings of these podcasts, series or albums; a part of the name is enough.
+    pub show: Vec<String>,
     /// What comes first: `best` (when absent), `newest` or `oldest`.
     pub sort: Option<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.

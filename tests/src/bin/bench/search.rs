@@ -29,13 +29,13 @@ const BATCH: usize = 5_000;
 const QUESTIONS: usize = 300;
 /// Efforts that are compared: cells and candidates.
 const SWEEP: [(usize, usize); 7] = [
-    (5, 600),
-    (10, 600),
+    (5, 400),
+    (10, 400),
     (20, 200),
-    (20, 600),
-    (20, 2_000),
-    (40, 600),
-    (80, 600),
+    (20, 400),
+    (20, 1_000),
+    (40, 400),
+    (80, 400),
 ];
 /// Questions whose answers are compared with the exact ones.
 const JUDGED: usize = 100;

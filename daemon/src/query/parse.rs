@@ -311,7 +311,9 @@ impl fmt::Display for Query {
 
 fn quote_if_needed(value: &str) -> String {
     let special = |c: char| c.is_whitespace() || QUOTES.iter().any(|(q, _)| *q == c);
-    if value.contains(special) {
+    // Bare, `in::x` and `in://x` are words.
+    let code = value.starts_with([':', '：']) || value.starts_with("//");
+    if code || value.contains(special) {
         quote(value)
     } else {
         value.to_owned()

@@ -211,6 +211,13 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![special.prop_map(str::to_owned), any::<String>()]
 }
 
+#[test]
+fn a_value_that_looks_like_code_is_shown_in_quotes() {
+    let query = Query::parse("a in:\":x\"", &now()).unwrap();
+    assert_eq!(query.within, [":x"]);
+    assert_eq!(Query::parse(&query.to_string(), &now()), Ok(query));
+}
+
 proptest! {
     #[test]
     fn no_input_panics_and_what_is_shown_parses_back(pieces in prop::collection::vec(piece(), 0..12)) {

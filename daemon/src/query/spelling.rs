@@ -156,32 +156,26 @@ fn has(row: &Hit, token: &str) -> bool {
 
 /// The word of the index that was meant; none where the word itself is one, or none is near.
 async fn nearest<M: Memory>(memory: &M, token: &str) -> Option<String> {
-    let slips = if token.chars().count() < TWO_SLIPS {
-        1
-    } else {
-        2
-    };
+    let letters = token.chars().count();
+    let slips = if letters < TWO_SLIPS { 1 } else { 2 };
+    let mut known = Vec::new();
     // Two letters exchanged are one slip, but two edits.
     for edits in [1, 2] {
-        let known = memory
+        let near = memory
             .vocabulary(token.to_owned(), Near::Edits(edits))
             .await;
-        let known = known.unwrap_or_else(|reason| {
+        known.extend(near.unwrap_or_else(|reason| {
             tracing::warn!(reason, "the words near another could not be looked up");
             Vec::new()
-        });
-        if known.iter().any(|known| known.word == token) {
-            return None;
-        }
-        let away = |word: &str| strsim::osa_distance(token, word);
-        let near = known.into_iter().map(|known| known.word);
-        let near = near.filter(|word| away(word) <= slips);
-        // The commonest of the nearest: the first is taken of equals.
-        if let Some(meant) = near.min_by_key(|word| away(word)) {
-            return Some(meant);
-        }
+        }));
     }
-    None
+    let known = known.into_iter().map(|known| known.word);
+    let near = known.map(|word| (strsim::osa_distance(token, &word), word));
+    let near = near.filter(|(away, _)| *away <= slips);
+    // Letters are exchanged or mistaken more often than forgotten: `modle` is a model, no mode.
+    // Of equals the first is taken, which is the commonest.
+    let (away, meant) = near.min_by_key(|(away, word)| (*away, word.chars().count() != letters))?;
+    (away > 0).then_some(meant)
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@ use super::super::{answer, context};
 use super::*;
 use crate::service::wire::{ContextRequest, SearchRequest};
 
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 6] = [
     "The training cost falls every year",
     "training for a marathon in the rain",
     "trained eyes and a keyboard",
     "个人知识库和智能代理",
+    "a small model in its slow mode",
+    "another mode",
 ];
 
 fn typed(q: &str, as_you_type: bool) -> SearchRequest {
@@ -56,6 +58,7 @@ async fn only_slips_are_corrected() {
         ("keybaord", Some("keyboard")),
         // Of two that are as near, the commoner.
         ("trainind", Some("training")),
+        ("modle", Some("model")),
         // It stands there.
         ("trained", None),
         // Two slips in a short word, another first letter, too short, not of letters.

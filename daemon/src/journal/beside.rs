@@ -11,11 +11,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use hippo_extractors::format::format_class;
 use rusqlite::{Connection, Transaction, params};
 
 use super::files::{key_of, mark_dirty, path_of};
 use super::{Journal, Result};
 
+/// The format class of recordings and films.
+const SOUND: &str = "sound";
 /// The endings of transcripts, best first.
 const ENDINGS: [&str; 5] = ["srt", "vtt", "lrc", "json", "txt"];
 /// Files beside a recording that are looked at.
@@ -64,16 +67,22 @@ pub(super) fn queue_recordings(
     let less = whole.file_stem().filter(|less| *less != stem);
     for stem in [Some(stem), less].into_iter().flatten() {
         let (low, high) = beginning_with(&transcript.with_file_name(stem));
-        let recordings: Vec<(i64, Vec<u8>)> = t
+        let recordings: Vec<(i64, Vec<u8>, String)> = t
             .prepare_cached(
-                "SELECT id, key FROM file WHERE key >= ?1 AND key < ?2
-                     AND kind IN ('audio', 'video') AND state <> 7",
+                "SELECT id, key, kind FROM file WHERE key >= ?1 AND key < ?2
+                     AND kind IN ('audio', 'video', '') AND state <> 7",
             )?
-            .query_map(params![low, high], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map(params![low, high], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
             .collect::<rusqlite::Result<_>>()?;
-        for (id, key) in recordings {
+        for (id, key, kind) in recordings {
             let recording = path_of(&key);
-            if recording.file_stem() == Some(stem) && rank(&recording, &transcript).is_some() {
+            let its =
+                recording.file_stem() == Some(stem) && rank(&recording, &transcript).is_some();
+            // One that is being read for the first time has no kind yet, and may have looked for
+            // its transcript before this one came.
+            if its && (!kind.is_empty() || is_named_so(&recording)) {
                 mark_dirty(t, id as u64, now_ms)?;
             }
         }
@@ -88,6 +97,12 @@ fn beginning_with(stem: &Path) -> (Vec<u8>, Vec<u8>) {
     low.push(b'.');
     high.push(b'.' + 1);
     (low, high)
+}
+
+/// Whether a file is a recording by its name.
+fn is_named_so(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| format_class(name) == SOUND)
 }
 
 /// Where a name's ending stands among those of transcripts.
@@ -158,6 +173,26 @@ mod tests {
         ] {
             assert_eq!(of(no), None, "{no}");
         }
+    }
+
+    #[test]
+    fn a_transcript_that_comes_while_its_recording_is_first_read_is_not_missed() {
+        let (_dir, journal, folder) = journal();
+        let (talk, note) = (fact("/w/talk.mp3", 1, 1), fact("/w/talk.md", 2, 2));
+        let new = [Change::New(talk.clone()), Change::New(note.clone())];
+        journal.apply(folder, &new, 5, true).unwrap();
+        let id = |path: &Path| journal.record(path).unwrap().unwrap().id;
+        let ids = [id(&talk.path), id(&note.path)];
+        let claims = journal.claim(&ids).unwrap();
+        let words = Change::New(fact("/w/talk.srt", 3, 3));
+        journal.apply(folder, &[words], 6, true).unwrap();
+        for (claim, disk) in claims.iter().zip([&talk, &note]) {
+            let read = ack(claim, disk.clone(), 1, Verdict::Done);
+            journal.acknowledge(&[read], 7).unwrap();
+        }
+        let state = |path: &Path| journal.record(path).unwrap().unwrap().state;
+        assert_eq!(state(&talk.path), State::Dirty, "it is read once more");
+        assert_eq!(state(&note.path), State::Done);
     }
 
     #[test]

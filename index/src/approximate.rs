@@ -15,7 +15,8 @@ use lancedb::index::Index;
 use lancedb::index::vector::IvfPqIndexBuilder;
 
 use crate::error::IndexError;
-use crate::maintenance::{IndexHealth, live_rows};
+use crate::indexes::IndexHealth;
+use crate::maintenance::live_rows;
 use crate::schema::{self, Column};
 use crate::store::Store;
 

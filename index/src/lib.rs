@@ -15,10 +15,12 @@
 
 mod approximate;
 mod columns;
+mod compaction;
 mod durable;
 mod environment;
 mod error;
 pub mod fold;
+mod indexes;
 mod maintenance;
 mod nearest;
 mod predicate;

@@ -12,7 +12,7 @@ use lance::dataset::NewColumnTransform;
 use lancedb::Table;
 
 use crate::error::IndexError;
-use crate::maintenance;
+use crate::indexes;
 use crate::row::Space;
 use crate::schema::{self, Column};
 use crate::store::Store;
@@ -101,7 +101,7 @@ impl Store {
         };
         // Out of reach first: a search must not meet a column without its index, or none.
         self.set_columns(|columns| columns.retain(|c| c.name != column.name));
-        maintenance::drop_indexes_of(&self.shared.table, &column.name).await?;
+        indexes::drop_indexes_of(&self.shared.table, &column.name).await?;
         self.shared
             .table
             .drop_columns(&[&column.name])

@@ -14,7 +14,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::durable::Flusher;
 use crate::error::IndexError;
-use crate::maintenance::{self, Care};
+use crate::indexes;
+use crate::maintenance::Care;
 use crate::recovery::{self, Recovered};
 use crate::report::OpenReport;
 use crate::row::Space;
@@ -93,7 +94,7 @@ impl Store {
             dropped.map_err(IndexError::table("drop a damaged index"))?;
         }
         let found = table.schema().await.map_err(IndexError::table("be read"))?;
-        maintenance::define_indexes(&table).await?;
+        indexes::define_indexes(&table).await?;
         let store = Store {
             shared: Arc::new(Shared {
                 table,

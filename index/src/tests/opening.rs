@@ -104,7 +104,7 @@ async fn a_table_of_an_older_hippo_gets_the_columns_that_it_lacks() {
         .await
         .unwrap();
     for column in crate::schema::LATER {
-        crate::maintenance::drop_indexes_of(&store.shared.table, column)
+        crate::indexes::drop_indexes_of(&store.shared.table, column)
             .await
             .unwrap();
     }

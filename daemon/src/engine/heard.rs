@@ -13,11 +13,8 @@ use super::hear::from_lines;
 use super::job::extractor_name;
 use super::published::Published;
 use super::shared::{Shared, blocking};
-use crate::journal::{Announced, FEED, Hearing};
+use crate::journal::{Announced, FEED, Hearing, SOUND};
 use crate::worker::Extraction;
-
-/// The format class of recordings and films.
-const SOUND: &str = "sound";
 
 /// What was said in some bytes; nothing in most.
 #[derive(Default)]

@@ -18,7 +18,7 @@ use super::files::{key_of, mark_dirty, path_of};
 use super::{Journal, Result};
 
 /// The format class of recordings and films.
-const SOUND: &str = "sound";
+pub const SOUND: &str = "sound";
 /// The endings of transcripts, best first.
 const ENDINGS: [&str; 5] = ["srt", "vtt", "lrc", "json", "txt"];
 /// Files beside a recording that are looked at.

@@ -31,6 +31,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub use about::{About, Facet};
+pub use beside::SOUND;
 pub use feeds::{Announced, FEED};
 pub use files::{Applied, Live, key_of, path_of, subtree_range};
 pub use folders::FolderRecord;

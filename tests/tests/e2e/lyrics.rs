@@ -10,8 +10,8 @@ use hippo_tests::{Daemon, TempHome};
 use serde_json::json;
 
 use crate::recordings::{
-    PATIENCE, PRINTED, PRINTED_AT, START_MAX_MS, by_transcript, episode, explained, frames,
-    give_ears, times_heard, transcript,
+    PATIENCE, PRINTED, PRINTED_AT, START_MAX_MS, by_transcript, ears_come, episode, explained,
+    frames, give_ears, times_heard, transcript,
 };
 
 /// The episode with these frames as its only tag.
@@ -123,10 +123,7 @@ fn plain_lyrics_get_their_times_from_what_is_heard() {
     daemon.wait();
     let hit = by_transcript(&daemon, "lawyer in Japan").unwrap();
     assert_eq!((&hit["path"], &hit["t0_ms"]), (&json!(talk), &json!(null)));
-    give_ears(&home);
-    let look = daemon.client().request("POST", "/v1/models/look", None);
-    look.unwrap();
-    daemon.wait_for(PATIENCE);
+    ears_come(&home, &daemon);
     let said = explained(&daemon, &talk);
     assert!(said.contains("its times are by what was heard"), "{said}");
     for (words, begins) in PRINTED_AT {

@@ -55,6 +55,14 @@ pub(crate) fn give_ears(home: &TempHome) {
     }
 }
 
+/// Gives them to a daemon that runs, and waits until it has heard all that it can.
+pub(crate) fn ears_come(home: &TempHome, daemon: &Daemon) {
+    give_ears(home);
+    let look = daemon.client().request("POST", "/v1/models/look", None);
+    look.unwrap();
+    daemon.wait_for(PATIENCE);
+}
+
 pub(crate) fn transcript(daemon: &Daemon, path: &Path, format: &str) -> String {
     let path = encode(path.to_str().unwrap());
     let target = format!("/v1/transcript?path={path}&format={format}");
@@ -255,13 +263,8 @@ fn a_recording_on_a_drive_that_is_away_holds_up_no_other_and_is_heard_when_it_is
         let drive = folders.as_array().unwrap().iter().find(of).cloned();
         drive.is_some_and(|drive| drive["state"] == "missing" || drive["state"] == "unavailable")
     });
-    give_ears(&home);
-    daemon
-        .client()
-        .request("POST", "/v1/models/look", None)
-        .unwrap();
     // The one that is away is the shorter, and comes first.
-    daemon.wait_for(PATIENCE);
+    ears_come(&home, &daemon);
     assert!(daemon.client().finds("vaccine", &there));
     fs::rename(&away, &drive).unwrap();
     daemon.until_within(PATIENCE, "what came back is heard", |client| {
@@ -383,10 +386,7 @@ fn a_transcript_without_times_gets_them_from_what_is_heard() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("has no times"), "{said}");
 
-    give_ears(&home);
-    let look = daemon.client().request("POST", "/v1/models/look", None);
-    look.unwrap();
-    daemon.wait_for(PATIENCE);
+    ears_come(&home, &daemon);
     let said = explained(&daemon, &talk);
     assert!(said.contains("its times are by what was heard"), "{said}");
     let played = played(&home, &["lawyer", "in", "Japan"]);

@@ -20,7 +20,7 @@ pub use manifest::{
     PictureSpec, PictureTower, Pooling, Role, Speech, TextGraph, TextTower, Voice, is_model_name,
 };
 pub use paths::{Paths, PathsError};
-pub use profiles::{NO_MODEL, Profile};
+pub use profiles::{NO_MODEL, Profile, TESSERACT};
 pub use raw::{SettingsError, SettingsErrors};
 pub use registry::{Choice, Installed, Published, Registry};
 pub use settings::{

@@ -11,6 +11,9 @@ use crate::settings::{ModelSettings, ProfileSetting};
 /// What a setting says instead of a model's name: none, whatever lies here.
 pub const NO_MODEL: &str = "none";
 
+/// What the setting of `ocr` says instead of a model's name: the program of that name.
+pub const TESSERACT: &str = "tesseract";
+
 /// Some models that go together.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -105,6 +108,11 @@ impl ModelSettings {
             Role::Tags | Role::Rerank => return None,
         };
         name.as_deref()
+    }
+
+    /// Whether Tesseract may read pixels where no model for it is here: nobody said otherwise.
+    pub fn may_use_tesseract(&self) -> bool {
+        self.ocr.is_none() && self.profile != ProfileSetting::None
     }
 
     /// The model that plays a role, by setting, profile or presence.

@@ -54,6 +54,8 @@ impl TempHome {
         // Whether a test passes is not for the machine's battery to say.
         let power = home.power();
         home.set_text("power.supplies", power.to_str().unwrap());
+        // Nor whether it has Tesseract.
+        home.set_text("models.ocr", "none");
         home.set("watch.settle_ms", 40)
             .set("watch.max_wait_ms", 1_000)
             .set("watch.poll_seconds", 1)

@@ -58,8 +58,10 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     // The worker is started with nothing to spare: no parser, no runtime.
-    if args.get(1).is_some_and(|first| first == "worker") {
-        return crate::worker::child::main();
+    match args.get(1).and_then(|first| first.to_str()) {
+        Some("worker") => return crate::worker::child::main(),
+        Some("jail") => return crate::worker::jail::main(&args[2..]),
+        _ => {}
     }
     let cli = match Cli::try_parse_from(args::with_exclusions(args)) {
         Ok(cli) => cli,

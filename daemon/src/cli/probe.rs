@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::models::ROLES_AT_WORK;
 use super::style::{bytes, grouped};
+use crate::engine::Reads;
 use crate::watch::mounts::kind_of;
 use crate::worker::{Pool, PoolConfig};
 
@@ -194,6 +195,17 @@ pub(super) fn models(paths: &Paths, settings: &Settings) -> Vec<Finding> {
 }
 
 fn model(paths: &Paths, settings: &Settings, role: Role) -> Finding {
+    if role == Role::Ocr
+        && let Reads::Tesseract(found) = Reads::of(&Registry::load(paths), &settings.models)
+    {
+        return match found {
+            Ok(tesseract) => ok(
+                "models",
+                format!("{}: reads what is written in pixels", tesseract.id),
+            ),
+            Err(reason) => warning("models", reason, "or name a model in models.ocr"),
+        };
+    }
     let Some(name) = choice(paths, settings, role) else {
         let what = match role {
             Role::Joint => "no joint model: pictures are found by titles and captions",

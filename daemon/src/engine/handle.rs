@@ -13,9 +13,7 @@ use super::EngineError;
 use super::driver::Event;
 use super::rest::{Work, rests};
 use super::shared::{FolderRuntime, Shared, blocking};
-use super::{
-    chosen, ear, looks, model_status, models, reader, rest, status, thumbnails, transcript,
-};
+use super::{chosen, ear, eyes, looks, model_status, models, rest, status, thumbnails, transcript};
 use crate::journal::{Facet, Live, Named, now_ms};
 use crate::service::wire;
 use crate::transcript::Transcript;
@@ -434,7 +432,7 @@ impl Handle {
             let _ = self.shared.driver.send(Event::Scan { folder, why }).await;
         }
         let _ = self.shared.driver.send(Event::Depart).await;
-        reader::settle(&self.shared).await?;
+        eyes::settle(&self.shared).await?;
         self.choose_ear().await
     }
 

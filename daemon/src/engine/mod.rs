@@ -21,6 +21,7 @@ mod cookies;
 mod driver;
 mod ear;
 mod embedder;
+mod eyes;
 mod generations;
 mod handle;
 mod hear;
@@ -43,6 +44,7 @@ mod status;
 mod survey;
 mod sweep;
 mod tags;
+mod tesseract;
 mod thumbnails;
 mod transcript;
 mod upkeep;
@@ -63,6 +65,7 @@ use crate::worker::{Pool, PoolConfig};
 
 pub use crate::journal::Live as LiveFile;
 use driver::Event;
+pub(crate) use eyes::Wanted as Reads;
 pub use handle::Handle;
 use models::Models;
 use rest::Pause;
@@ -178,7 +181,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     shared.listening.choose(&shared.paths, &shared.settings());
     let handle = Handle::new(Arc::clone(&shared));
     handle.bring_folders_in_step().await?;
-    reader::settle(&shared).await?;
+    eyes::settle(&shared).await?;
     shared.refresh();
 
     let driver = tokio::spawn(driver::run(

@@ -1,26 +1,22 @@
-//! The model for OCR, on a thread of its own: loaded when the first scan comes, unloaded when
-//! none came for a while.
+//! Who reads what is written in pixels, on a thread of its own: a model, loaded when the first scan
+//! comes and unloaded when none came for a while, or Tesseract.
 //!
 //! Nobody waits for it but the file that is read, so it has one queue and no lanes; who asks
 //! holds one scan at a time, so the queue is as long as files are at work. A model that does
 //! not open, or is not there, costs the text in pixels and nothing else.
 
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hippo_config::{Manifest, Registry, Role, Settings};
+use hippo_config::Role;
 use hippo_extractors::Scan;
 use hippo_extractors::infer::{OcrModel, Runtime, ocr};
 use tokio::sync::{mpsc, oneshot};
 
-use super::EngineError;
-use super::driver::Event;
 use super::embedder::REOPEN_AFTER;
 use super::model::ModelSource;
-use super::models::threads;
-use super::shared::{Shared, blocking};
+use super::tesseract::Tesseract;
 
 /// The longest side of the scans that it is given, in pixels.
 pub(super) const LONGEST_SIDE: u32 = ocr::LONGEST_SIDE;
@@ -43,38 +39,64 @@ pub(super) struct Facts {
     pub(super) failure: Option<String>,
 }
 
-/// A handle on the model's thread, which ends with the last of them.
+/// What reads, and where it lies.
+pub(super) enum Eyes {
+    Model(Box<ModelSource>),
+    Tesseract(Tesseract),
+}
+
+impl Eyes {
+    fn unload_after(&self) -> Duration {
+        match self {
+            Eyes::Model(source) => source.unload_after,
+            // There is nothing of it in memory.
+            Eyes::Tesseract(_) => Duration::MAX,
+        }
+    }
+
+    /// In memory, if it has to be; why it cannot be, in words.
+    fn open(&self) -> Result<Open, String> {
+        match self {
+            Eyes::Model(source) => open(source).map(|model| Open::Model(Box::new(model))),
+            Eyes::Tesseract(tesseract) => Ok(Open::Tesseract(tesseract.clone())),
+        }
+    }
+}
+
+/// What reads, ready to.
+enum Open {
+    Model(Box<OcrModel>),
+    Tesseract(Tesseract),
+}
+
+impl Open {
+    fn read(&mut self, scan: &Scan) -> Answer {
+        match self {
+            Open::Model(model) => match model.read(scan) {
+                Ok(lines) => Ok(ocr::text(&lines)),
+                Err(error) => Err(error.to_string()),
+            },
+            Open::Tesseract(tesseract) => tesseract.read(scan),
+        }
+    }
+}
+
+/// A handle on the reading thread, which ends with the last of them.
 #[derive(Clone)]
 pub(super) struct Reader {
-    /// The model's name in the settings.
+    /// What it is called in the settings.
     pub(super) name: String,
-    /// The model and all that changes what it reads.
+    /// Who reads, and all that changes what is read.
     pub(super) id: String,
     sender: Sender<Request>,
     facts: Arc<Mutex<Facts>>,
 }
 
-/// Who reads scans, by the settings.
-#[derive(Clone, Default)]
-pub(super) struct Chosen {
-    /// The model that the settings name, or that lies here.
-    pub(super) wanted: Option<String>,
-    /// It, or why it is not used.
-    pub(super) reader: Option<Result<Reader, String>>,
-}
-
-impl Chosen {
-    /// The reader, if there is one.
-    pub(super) fn reader(&self) -> Option<&Reader> {
-        self.reader.as_ref()?.as_ref().ok()
-    }
-}
-
 impl Reader {
-    fn start(source: ModelSource, id: String) -> std::io::Result<Reader> {
+    pub(super) fn start(eyes: Eyes, name: String, id: String) -> std::io::Result<Reader> {
         let (sender, requests) = channel();
         let reader = Reader {
-            name: source.manifest.name.clone(),
+            name,
             id,
             sender,
             facts: Arc::default(),
@@ -82,7 +104,7 @@ impl Reader {
         let facts = Arc::clone(&reader.facts);
         std::thread::Builder::new()
             .name(Role::Ocr.as_str().into())
-            .spawn(move || run(&requests, &source, &facts))?;
+            .spawn(move || run(&requests, &eyes, &facts))?;
         Ok(reader)
     }
 
@@ -94,7 +116,7 @@ impl Reader {
     async fn read(&self, scan: Scan) -> Answer {
         let (reply, answer) = oneshot::channel();
         let request = Request { scan, reply };
-        let ended = "the thread of the model for OCR has ended";
+        let ended = "the thread that reads pixels has ended";
         self.sender.send(request).map_err(|_| ended.to_owned())?;
         answer.await.map_err(|_| ended.to_owned())?
     }
@@ -114,12 +136,12 @@ impl Reader {
     }
 }
 
-fn run(requests: &Receiver<Request>, source: &ModelSource, facts: &Mutex<Facts>) {
-    let mut model: Option<OcrModel> = None;
+fn run(requests: &Receiver<Request>, eyes: &Eyes, facts: &Mutex<Facts>) {
+    let mut reading: Option<Open> = None;
     let mut failed_at: Option<Instant> = None;
     loop {
-        let request = if model.is_some() {
-            requests.recv_timeout(source.unload_after)
+        let request = if reading.is_some() {
+            requests.recv_timeout(eyes.unload_after())
         } else {
             requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
         };
@@ -127,8 +149,8 @@ fn run(requests: &Receiver<Request>, source: &ModelSource, facts: &Mutex<Facts>)
             Ok(request) => request,
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                tracing::info!(model = source.manifest.name, "unloaded the idle model");
-                model = None;
+                tracing::info!("unloaded the idle model for OCR");
+                reading = None;
                 continue;
             }
         };
@@ -136,17 +158,14 @@ fn run(requests: &Receiver<Request>, source: &ModelSource, facts: &Mutex<Facts>)
             continue;
         }
         let may_try = failed_at.is_none_or(|at| at.elapsed() >= REOPEN_AFTER);
-        if model.is_none() && may_try {
-            let opened = open(source);
+        if reading.is_none() && may_try {
+            let opened = eyes.open();
             failed_at = opened.is_err().then(Instant::now);
             lock(facts).failure = opened.as_ref().err().cloned();
-            model = opened.ok();
+            reading = opened.ok();
         }
-        let answer = match &mut model {
-            Some(model) => model
-                .read(&scan)
-                .map(|lines| ocr::text(&lines))
-                .map_err(|error| error.to_string()),
+        let answer = match &mut reading {
+            Some(reading) => reading.read(&scan),
             None => Err(lock(facts).failure.clone().unwrap_or_default()),
         };
         let _ = reply.send(answer);
@@ -164,73 +183,6 @@ fn open(source: &ModelSource) -> Result<OcrModel, String> {
         tracing::warn!(model = source.manifest.name, %error, "a model did not open");
         error.to_string()
     })
-}
-
-/// Brings the reader in step with the settings and with what lies here. Files with writing that
-/// this model has not read are read again, and found meanwhile as they were.
-pub(super) async fn settle(shared: &Arc<Shared>) -> Result<(), EngineError> {
-    let settling = Arc::clone(shared);
-    let queued = blocking(move || {
-        let settings = settling.settings();
-        let registry = Registry::load(&settling.paths);
-        let wanted = registry
-            .choice(&settings.models, Role::Ocr)
-            .map(|choice| choice.name);
-        let found = wanted.as_ref().map(|name| {
-            let installed = registry
-                .installed(name)
-                .filter(|_| registry.is_present(name));
-            let installed = installed.ok_or_else(|| format!("{name} is not here, or not whole"))?;
-            if installed.manifest.role != Role::Ocr {
-                return Err(format!("{name} is no model for OCR"));
-            }
-            Ok((installed.dir.clone(), installed.manifest.clone()))
-        });
-        let known = settling.ocr();
-        let reader = found.map(|found| {
-            let (dir, manifest) = found?;
-            let id = manifest.id();
-            match known.reader() {
-                Some(reader) if reader.id == id => Ok(reader.clone()),
-                _ => start(&settling, &settings, dir, manifest, id),
-            }
-        });
-        let before = known.reader().map(|reader| reader.id.clone());
-        let chosen = Chosen { wanted, reader };
-        let now = chosen.reader().map(|reader| reader.id.clone());
-        *settling.ocr.write().unwrap_or_else(PoisonError::into_inner) = chosen;
-        match now {
-            Some(id) if before.as_ref() != Some(&id) => Ok(settling.journal.read_pixels_by(&id)?),
-            _ => Ok(0),
-        }
-    })
-    .await?;
-    if queued > 0 {
-        tracing::info!(
-            files = queued,
-            "a model for OCR has come: files are read again"
-        );
-        shared.refresh();
-        let _ = shared.driver.send(Event::Queued).await;
-    }
-    Ok(())
-}
-
-fn start(
-    shared: &Shared,
-    settings: &Settings,
-    dir: PathBuf,
-    manifest: Manifest,
-    id: String,
-) -> Result<Reader, String> {
-    let source = ModelSource {
-        runtime: shared.paths.find_library("onnxruntime"),
-        dir,
-        manifest,
-        threads: threads(settings.models.threads),
-        unload_after: std::time::Duration::from_secs(settings.models.unload_after_minutes * 60),
-    };
-    Reader::start(source, id).map_err(|error| format!("no thread for the model: {error}"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,12 +8,14 @@
 //!
 //! - `protocol`: frames over one Unix socket pair, and the descriptor that travels on it.
 //! - [`child`]: the worker's side, `hippo worker`.
+//! - [`jail`]: `hippo jail`, for programs of the system that are given pixels.
 //! - [`sandbox`], `seccomp`: Landlock, system call filter, limits; the order of closing.
 //! - [`pool`], `session`, `answer`, `process`, `patience`, `death`: the daemon's side.
 
 mod answer;
 pub mod child;
 mod death;
+pub mod jail;
 mod last_words;
 mod patience;
 pub mod pool;
@@ -27,7 +29,7 @@ mod session;
 
 use hippo_extractors::{Metadata, Picture, Refusal, Segment};
 
-pub use pool::{Pool, PoolConfig};
+pub use pool::{Pool, PoolConfig, this_program};
 pub use sandbox::{Level, SandboxReport};
 
 /// How far a worker has come with its file.

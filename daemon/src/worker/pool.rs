@@ -86,7 +86,7 @@ impl PoolConfig {
 }
 
 /// The running program itself, even after an upgrade has replaced its file.
-fn this_program() -> PathBuf {
+pub fn this_program() -> PathBuf {
     let link = PathBuf::from("/proc/self/exe");
     if cfg!(target_os = "linux") && link.exists() {
         return link;

@@ -91,7 +91,7 @@ pub trait Kernel {
 
     /// Closes Landlock over this process.
     fn apply_landlock(&self) -> Result<(), String> {
-        apply_landlock()
+        apply_landlock(&[])
     }
 
     /// Closes the system call filter over this process.
@@ -175,6 +175,35 @@ pub fn close(kernel: &dyn Kernel, memory_max_mib: u64) -> Result<SandboxReport, 
             .push("seccomp: this system cannot filter system calls".to_owned());
     }
     Ok(report)
+}
+
+/// Closes what of the sandbox another program can live in: files beneath `readable` may be read
+/// and run, nothing can be written, no socket made.
+pub(super) fn enclose(
+    kernel: &dyn Kernel,
+    readable: &[&str],
+    memory_max_mib: u64,
+    seconds_max: u64,
+) -> Result<(), Unfit> {
+    close_descriptors();
+    let limits = |error: io::Error| Unfit::new("resource limits", &error);
+    set(Resource::Core, 0).map_err(limits)?;
+    set(Resource::Fsize, 0).map_err(limits)?;
+    set(Resource::Cpu, seconds_max).map_err(limits)?;
+    #[cfg(target_os = "linux")]
+    {
+        set(Resource::As, memory_max_mib.saturating_mul(1024 * 1024)).map_err(limits)?;
+        privileges().map_err(|e| Unfit::new("no new privileges", &e))?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory_max_mib;
+    if kernel.landlock_abi() > 0 {
+        apply_landlock(readable).map_err(|e| Unfit::new("Landlock", &e))?;
+    }
+    if kernel.filters() {
+        no_sockets().map_err(|e| Unfit::new("the system call filter", &e))?;
+    }
+    Ok(())
 }
 
 /// What a version of Landlock holds, and what it lacks in words.
@@ -292,14 +321,19 @@ fn landlock_abi() -> i32 {
 }
 
 #[cfg(target_os = "linux")]
-fn apply_landlock() -> Result<(), String> {
-    use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+fn apply_landlock(readable: &[&str]) -> Result<(), String> {
+    use landlock::{
+        ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr as _,
+        RulesetStatus, Scope, path_beneath_rules,
+    };
     let newest = ABI::V10;
+    let rules = path_beneath_rules(readable, AccessFs::from_read(newest));
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(newest))
         .and_then(|rules| rules.handle_access(AccessNet::from_all(newest)))
         .and_then(|rules| rules.scope(Scope::from_all(newest)))
         .and_then(Ruleset::create)
+        .and_then(|ruleset| ruleset.add_rules(rules))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(|error| error.to_string())?;
     match status.ruleset {
@@ -319,6 +353,11 @@ fn filters() -> bool {
 }
 
 #[cfg(target_os = "linux")]
+fn no_sockets() -> Result<(), String> {
+    super::seccomp::no_sockets().map_err(|error| error.to_string())
+}
+
+#[cfg(target_os = "linux")]
 fn apply_filter() -> Result<(), String> {
     super::seccomp::apply().map_err(|error| error.to_string())
 }
@@ -334,8 +373,13 @@ fn filters() -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn apply_landlock() -> Result<(), String> {
+fn apply_landlock(_readable: &[&str]) -> Result<(), String> {
     Err("this system has no Landlock".to_owned())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn no_sockets() -> Result<(), String> {
+    Err("this system has no seccomp".to_owned())
 }
 
 #[cfg(not(target_os = "linux"))]

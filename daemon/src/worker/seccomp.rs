@@ -86,6 +86,31 @@ pub(super) fn apply() -> Result<(), FilterError> {
     Ok(())
 }
 
+/// For a program that is not ours, and whose other calls are not known: no sockets, nobody else's
+/// memory.
+pub(super) fn no_sockets() -> Result<(), FilterError> {
+    let arch = std::env::consts::ARCH
+        .try_into()
+        .map_err(FilterError::Architecture)?;
+    let refused = [
+        libc::SYS_socket,
+        libc::SYS_socketpair,
+        libc::SYS_io_uring_setup,
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+    ];
+    let filter = SeccompFilter::new(
+        refused.into_iter().map(|call| (call, Vec::new())).collect(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM as u32),
+        arch,
+    )?;
+    let program: BpfProgram = filter.try_into()?;
+    seccompiler::apply_filter(&program)?;
+    Ok(())
+}
+
 /// Two filters: the strictest answer counts, so the second may let through what the first
 /// refuses in its own way.
 fn programs(arch: TargetArch) -> Result<[BpfProgram; 2], seccompiler::BackendError> {

@@ -22,6 +22,7 @@ mod pictures;
 mod recordings;
 mod socket;
 mod storage;
+mod tesseract;
 mod transcripts;
 mod watching;
 mod workspace;

@@ -15,9 +15,9 @@ ocr = { detector = \"det.onnx\", recogniser = \"rec.onnx\", dictionary = \"dict.
 files = [{ name = \"det.onnx\" }, { name = \"rec.onnx\" }, { name = \"dict.txt\" }]
 ";
 
-const INVOICE: &str = "docs/markitdown/packages/markitdown-ocr/tests/ocr_test_data";
+pub(crate) const INVOICE: &str = "docs/markitdown/packages/markitdown-ocr/tests/ocr_test_data";
 
-fn shared() -> PathBuf {
+pub(crate) fn shared() -> PathBuf {
     std::env::var_os("HIPPO_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
         PathBuf::from,
@@ -51,9 +51,10 @@ fn scene(test: &str) -> Option<TempHome> {
     Some(home)
 }
 
-fn install(home: &TempHome) {
+/// Puts the real PP-OCR among the models, under this name.
+pub(crate) fn install(home: &TempHome, name: &str) {
     let shared = shared();
-    let dir = home.data().join("models/reader");
+    let dir = home.data().join("models").join(name);
     fs::create_dir_all(&dir).unwrap();
     for file in ["det.onnx", "rec.onnx", "dict.txt"] {
         fs::copy(
@@ -62,7 +63,8 @@ fn install(home: &TempHome) {
         )
         .unwrap();
     }
-    fs::write(dir.join("manifest.toml"), MANIFEST).unwrap();
+    let manifest = MANIFEST.replace("\"reader\"", &format!("\"{name}\""));
+    fs::write(dir.join("manifest.toml"), manifest).unwrap();
 }
 
 /// The first hit's name, page and source.
@@ -94,7 +96,7 @@ fn ocr_finds_scanned_pages_and_signs() {
     let Some(home) = scene("ocr") else {
         return;
     };
-    install(&home);
+    install(&home, "reader");
     let daemon = Daemon::start(&home);
     daemon.wait();
     is_read(&daemon, &home);
@@ -116,7 +118,7 @@ fn ocr_that_comes_late_reads_what_waited_for_it() {
     assert!(why.contains("hippo models pull pp-ocrv6-small"), "{why}");
     assert_eq!(client.state_of(&home.file("sign.jpg")), "done");
     assert_eq!(client.status()["models"]["ocr"]["state"], "absent");
-    install(&home);
+    install(&home, "reader");
     client.request("POST", "/v1/models/look", None).unwrap();
     daemon.wait();
     is_read(&daemon, &home);

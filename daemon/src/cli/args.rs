@@ -192,7 +192,8 @@ pub(super) struct Question {
     /// The question
     #[arg(required_unless_present_any = ["without", "like"], value_name = "QUERY")]
     pub(super) query: Vec<String>,
-    /// Find pictures that look like this one; words beside it say what should be different
+    /// Find what is like this file: pictures that look like it, or what says the like; words
+    /// beside it say what should be different
     #[arg(long, value_name = "PICTURE")]
     pub(super) like: Option<PathBuf>,
     /// Only this kind: text, pdf, image, audio, video (may be repeated)

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::EngineError;
 use super::driver::Event;
+use super::looks::Liked;
 use super::rest::{Work, rests};
 use super::shared::{FolderRuntime, Shared, blocking};
 use super::{chosen, ear, eyes, looks, model_status, models, rest, status, thumbnails, transcript};
@@ -87,9 +88,9 @@ impl Handle {
         models::question(&self.shared.models, role, text).await
     }
 
-    /// A picture that is a question, in the active joint space; `None` where there is none.
-    pub async fn see(&self, picture: &Path) -> Option<Result<Embedding, String>> {
-        looks::question(&self.shared, picture).await
+    /// What a file that is a question is.
+    pub async fn liked(&self, file: &Path) -> Result<Liked, String> {
+        looks::question(&self.shared, file).await
     }
 
     /// The cosines at which a picture begins to answer in this space, and surely does.

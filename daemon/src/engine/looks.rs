@@ -9,14 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hippo_config::{PictureSpec, PictureTower};
-use hippo_extractors::{Picture, Wants};
-use hippo_index::{Embedding, Row, SpaceRole};
+use hippo_extractors::{Kind, Picture, Wants};
+use hippo_index::{Embedding, Row, SpaceRole, Span};
 
 use super::bytes::{hash, open_for_reading};
 use super::generations;
 use super::models::{InUse, is_picture};
 use super::shared::{Shared, blocking};
-use crate::worker::{Outcome, Shown};
+use crate::worker::{Extraction, Outcome, Shown};
 
 /// The pixels of a file's pictures.
 #[derive(Default)]
@@ -129,49 +129,101 @@ pub(super) async fn pixels(
     path: &Path,
     wants: Wants,
 ) -> Result<Vec<Shown>, String> {
+    Ok(read(shared, opened, path, wants).await?.pictures)
+}
+
+/// Has the worker read an open file.
+async fn read(
+    shared: &Shared,
+    opened: File,
+    path: &Path,
+    wants: Wants,
+) -> Result<Extraction, String> {
     let size = opened.metadata().map_err(|error| error.to_string())?.len();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let reading = shared
         .pool
         .extract(opened, name.into_owned(), size, wants, |_| {});
     match reading.await {
-        Outcome::Done(read) => Ok(read.pictures),
+        Outcome::Done(read) => Ok(*read),
         Outcome::Refused(refusal) => Err(refusal.reason),
         Outcome::Died { reason, .. } | Outcome::Unavailable { reason } => Err(reason),
     }
 }
 
-/// A picture that is a question: it may lie anywhere, and nothing of it is kept.
-pub(super) async fn question(
-    shared: &Arc<Shared>,
-    path: &Path,
-) -> Option<Result<Embedding, String>> {
+/// What a file that is a question is.
+pub enum Liked {
+    /// A picture, in the active joint space; none where there is none.
+    Picture(Option<Embedding>),
+    /// What its first segments say.
+    Text(String),
+}
+
+/// What of a text is asked with: what a passage model sees of it at most.
+const LIKED_CHARS: usize = 2_000;
+/// The segments that have as much, whatever they are.
+const LIKED_SEGMENTS: u32 = 16;
+
+/// A file that is a question: it may lie anywhere, and nothing of it is kept. What is in the table
+/// already is not read again: a recording's words took hours to hear.
+pub(super) async fn question(shared: &Arc<Shared>, path: &Path) -> Result<Liked, String> {
+    if let Some(text) = known(shared, path).await? {
+        return Ok(Liked::Text(text));
+    }
     let lineup = shared.models.lineup();
-    let active = lineup.of(SpaceRole::Joint).active.as_ref()?;
-    let shown = path.display();
-    let seen = async {
-        let embedder = active.embedder.as_ref().map_err(Clone::clone)?;
-        let looks = Looks {
-            specs: spec_of(active).into_iter().collect(),
-            pictures: Vec::new(),
-        };
-        let (opened, _) = open_for_reading(path).map_err(|error| error.to_string())?;
-        let mut pictures = pixels(shared, opened, path, looks.wants()).await?;
-        pictures.truncate(1);
-        let picture = pictures
-            .pop()
-            .ok_or("it is no picture, and only pictures can be liked")?;
-        let mut vectors = embedder.pictures(vec![picture.picture]).await?;
-        vectors
-            .pop()
-            .ok_or_else(|| "the model gave no vector".to_owned())
+    let active = lineup.of(SpaceRole::Joint).active.as_ref();
+    let looks = Looks {
+        specs: active.and_then(spec_of).into_iter().collect(),
+        pictures: Vec::new(),
     };
-    let vector: Result<Vec<f32>, String> = seen.await;
-    Some(match vector {
-        Ok(vector) => Ok(Embedding {
-            space: active.space.name.clone(),
-            vector,
-        }),
-        Err(reason) => Err(format!("{shown} cannot be looked at: {reason}")),
-    })
+    let (opened, _) = open_for_reading(path).map_err(|error| error.to_string())?;
+    let mut read = read(shared, opened, path, looks.wants()).await?;
+    if read.metadata.kind != Kind::Image {
+        let texts = read.segments.iter().map(|segment| segment.text.as_str());
+        return Ok(Liked::Text(said(texts)?));
+    }
+    let Some(active) = active else {
+        return Ok(Liked::Picture(None));
+    };
+    let embedder = active.embedder.as_ref().map_err(Clone::clone)?;
+    let picture = (!read.pictures.is_empty()).then(|| read.pictures.swap_remove(0));
+    let picture = picture.ok_or("nothing of it can be seen")?;
+    let mut vectors = embedder.pictures(vec![picture.picture]).await?;
+    let vector = vectors.pop().ok_or("the model gave no vector")?;
+    Ok(Liked::Picture(Some(Embedding {
+        space: active.space.name.clone(),
+        vector,
+    })))
+}
+
+/// What the table's rows of a file say; none of a picture, and of what is not there.
+async fn known(shared: &Arc<Shared>, path: &Path) -> Result<Option<String>, String> {
+    let (looking, asked) = (Arc::clone(shared), path.to_owned());
+    let record = blocking(move || Ok(looking.journal.record(&asked)?)).await;
+    let Some(record) = record.map_err(|error| error.to_string())? else {
+        return Ok(None);
+    };
+    let span = Span {
+        file: record.id,
+        first: 0,
+        last: LIKED_SEGMENTS,
+    };
+    let rows = shared.store.segments(&[span]).await;
+    let rows = rows.map_err(|error| error.to_string())?;
+    let newest = rows.iter().map(|row| row.revision).max();
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|row| Some(row.revision) == newest && row.kind != Kind::Image.as_str())
+        .collect();
+    Ok(said(rows.iter().map(|row| row.text.as_str())).ok())
+}
+
+/// The beginning of these texts together.
+fn said<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, String> {
+    let texts: Vec<&str> = texts.collect();
+    let said: String = texts.join("\n").chars().take(LIKED_CHARS).collect();
+    if said.trim().is_empty() {
+        return Err("there is no text in it".to_owned());
+    }
+    Ok(said)
 }

@@ -67,6 +67,7 @@ pub use crate::journal::Live as LiveFile;
 use driver::Event;
 pub(crate) use eyes::Wanted as Reads;
 pub use handle::Handle;
+pub use looks::Liked as LikedFile;
 use models::Models;
 use rest::Pause;
 use shared::{Parts, Shared};

@@ -8,10 +8,10 @@ use hippo_index::{Embedding, Filter, Known, Near, Scored, Span, WordsQuery};
 
 use super::*;
 use crate::journal::Facet;
-use crate::query::JointQuestion;
 use crate::query::fuse::tests_support::row;
 use crate::query::neighbours::MAX_CONTEXT;
 use crate::query::plan::MAX_LIMIT;
+use crate::query::{JointQuestion, Liked};
 use crate::service::wire::Fresh;
 
 /// A memory of a few rows. The words leg finds what shares a token; the passage leg gives fixed
@@ -153,11 +153,15 @@ impl Memory for Double {
         })
     }
 
-    async fn see(&self, picture: PathBuf) -> Option<Result<JointQuestion, String>> {
-        if picture.extension().is_some_and(|e| e == "txt") {
-            return Some(Err("it is no picture".to_owned()));
+    async fn liked(&self, file: PathBuf) -> Result<Liked, String> {
+        match file.extension().and_then(|extension| extension.to_str()) {
+            Some("jpg") => {
+                let seen = self.embed_joint(String::new()).await;
+                Ok(Liked::Picture(seen.transpose()?))
+            }
+            Some("txt") => Ok(Liked::Text("the question itself".to_owned())),
+            _ => Err("there is no text in it".to_owned()),
         }
-        self.embed_joint(String::new()).await
     }
 
     async fn names(
@@ -521,9 +525,12 @@ async fn a_picture_can_be_the_question() {
     let refused = answer(&memory, &request).await.unwrap_err();
     assert!(refused.to_string().contains("whole path"), "{refused}");
 
-    request.like = Some("/d/0000.txt".to_owned());
+    request.like = Some("/d/0000.bin".to_owned());
     let refused = answer(&memory, &request).await.unwrap_err();
-    assert!(refused.to_string().contains("no picture"), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        "/d/0000.bin cannot be asked with: there is no text in it"
+    );
 
     request.like = Some("/elsewhere/cat.jpg".to_owned());
     let likes = answer(&memory, &request).await.unwrap();
@@ -539,6 +546,19 @@ async fn a_picture_can_be_the_question() {
     memory.pictures = Arc::default();
     let refused = answer(&memory, &request).await.unwrap_err();
     assert!(refused.to_string().contains("no joint model"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_text_can_be_the_question() {
+    let memory = Double::of(&["the question itself", "a twin question", "a stranger"]);
+    let mut request = ask("");
+    request.like = Some("/d/0000.txt".to_owned());
+    let likes = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&likes), ["/d/0001.txt"], "and not itself");
+    request.q = "stranger".to_owned();
+    let likes = answer(&memory, &request).await.unwrap();
+    assert_eq!(paths(&likes).len(), 2, "{likes:?}");
+    assert!(likes.corrected.is_empty());
 }
 
 #[tokio::test]

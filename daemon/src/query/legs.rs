@@ -89,6 +89,7 @@ async fn words_leg<M: Memory>(memory: &M, plan: &Plan, meant: &mut Meant) -> Leg
     in_time(plan.deadline, async {
         let mut found = search(meant).await;
         if let Ok(literal) = &found
+            && plan.like.is_none()
             && meant.correct(memory, &plan.query, literal).await
         {
             found = search(meant).await;
@@ -103,7 +104,7 @@ async fn passage_leg<M: Memory>(memory: &M, plan: &Plan) -> Leg {
         return Leg::NotAsked;
     }
     in_time(plan.deadline, async {
-        let question = match memory.embed(plan.query.text()).await {
+        let question = match memory.embed(like::passage_question(plan)).await {
             Some(Ok(question)) => question,
             Some(Err(reason)) => {
                 return Leg::Missing(format!("the question could not be embedded: {reason}"));

@@ -52,11 +52,8 @@ pub trait Memory: Clone + Send + Sync + 'static {
         &self,
         text: String,
     ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
-    /// A picture in the joint space; None where there is no joint model.
-    fn see(
-        &self,
-        picture: PathBuf,
-    ) -> impl Future<Output = Option<Result<JointQuestion, String>>> + Send;
+    /// What a file that is the question is.
+    fn liked(&self, file: PathBuf) -> impl Future<Output = Result<Liked, String>> + Send;
     /// The names leg: the first segments of files whose names have these words, and one that
     /// begins so.
     fn names(
@@ -91,6 +88,15 @@ pub struct JointQuestion {
     pub vector: Vec<f32>,
     /// The similarities at which a picture begins to answer, and surely does.
     pub picture_scale: [f32; 2],
+}
+
+/// A file that is the question.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Liked {
+    /// A picture, in the joint space; none where there is no joint model.
+    Picture(Option<JointQuestion>),
+    /// What its first segments say.
+    Text(String),
 }
 
 /// What the catalog knows of a file.

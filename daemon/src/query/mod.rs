@@ -36,6 +36,6 @@ pub mod within;
 
 pub use answer::answer;
 pub use context::context;
-pub use memory::{JointQuestion, Live, Memory};
+pub use memory::{JointQuestion, Liked, Live, Memory};
 pub use parse::Query;
 pub use query_error::{QueryError, SearchError};

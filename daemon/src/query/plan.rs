@@ -7,6 +7,7 @@ use hippo_index::Filter;
 use hippo_index::fold::fold;
 
 use super::legs::LEGS;
+use super::like::{self, Like};
 use super::memory::Memory;
 use super::names::Key;
 use super::neighbours::MAX_CONTEXT;
@@ -26,8 +27,10 @@ pub(super) const MAX_REACH: usize = 10_000;
 /// A request, understood.
 pub(super) struct Plan {
     pub(super) query: Query,
-    /// A picture that is the question; words beside it move it.
-    pub(super) like: Option<PathBuf>,
+    /// A file that is the question; words beside it move it.
+    pub(super) like: Option<Like>,
+    /// The words beside it.
+    pub(super) beside: String,
     pub(super) filter: Filter,
     pub(super) limit: usize,
     pub(super) offset: usize,
@@ -61,19 +64,28 @@ impl Plan {
         request: &SearchRequest,
     ) -> Result<Plan, SearchError> {
         let settings = memory.settings();
-        let query = query(request)?;
+        let mut query = query(request)?;
         let (limit, offset) = page(request, settings.search.limit)?;
         let legs = &request.legs;
         if let Some(unknown) = legs.iter().find(|leg| !LEGS.contains(&leg.as_str())) {
             return Err(SearchError::UnknownLeg(unknown.clone()));
         }
-        let like = like(request)?;
-        let alone = like.is_some();
+        let deadline = Duration::from_millis(settings.search.deadline_ms);
+        let filter = filter(memory, &query, request).await?;
+        let like = match like(request)? {
+            Some(path) => Some(Like::look(memory, path).await?),
+            None => None,
+        };
+        let beside = query.text();
+        if let Some(text) = like.as_ref().and_then(Like::text) {
+            query.words.extend(like::telling_words(text));
+        }
+        let alone = like.as_ref().is_some_and(Like::is_picture);
         let named = |leg: &str| legs.iter().any(|l| l == leg);
         let wants = |leg: &str| legs.is_empty() || named(leg);
         let tier = settings.search.leg_limit.max(1);
         Ok(Plan {
-            filter: filter(memory, &query, request).await?,
+            filter,
             depth: match query.sort.unwrap_or_default() {
                 Sort::Best => depth(tier, offset + limit),
                 _ => tier.max(SORTED_DEPTH),
@@ -86,16 +98,19 @@ impl Plan {
             // Who asks for what looks alike wants to see it.
             all: request.all || alone,
             // A space says that a word is whole.
-            open: request.as_you_type && !request.q.ends_with(char::is_whitespace),
+            open: request.as_you_type
+                && like.is_none()
+                && !request.q.ends_with(char::is_whitespace),
             context: request.context,
-            deadline: Duration::from_millis(settings.search.deadline_ms),
+            deadline,
             words: wants("words") && !alone,
             passage: wants("passage") && !alone,
             joint: wants("joint") || alone,
-            names: wants("names") && !alone,
+            names: wants("names") && like.is_none(),
             passage_expected: named("passage"),
             joint_expected: named("joint") || alone,
             like,
+            beside,
         })
     }
 }
@@ -131,7 +146,7 @@ fn query(request: &SearchRequest) -> Result<Query, SearchError> {
     Ok(query)
 }
 
-/// The picture that is the question, from the asker's directory.
+/// The file that is the question, from the asker's directory.
 fn like(request: &SearchRequest) -> Result<Option<PathBuf>, SearchError> {
     let Some(like) = &request.like else {
         return Ok(None);
@@ -145,7 +160,7 @@ fn like(request: &SearchRequest) -> Result<Option<PathBuf>, SearchError> {
     if path.is_absolute() {
         return Ok(Some(path));
     }
-    let what = format!("`like` is {like}; it must be the whole path of a picture");
+    let what = format!("`like` is {like}; it must be the whole path of a file");
     Err(SearchError::Page(what))
 }
 
@@ -224,7 +239,7 @@ async fn filter<M: Memory>(
         after_ms: query.after.as_ref().map(|m| m.epoch_ms),
         langs: query.langs.clone(),
         none: query.none.clone(),
-        // What a picture shows stands in no text.
+        // What a picture shows stands in no text, and what is like a text says it in other words.
         phrases: match request.like {
             Some(_) => Vec::new(),
             None => query.phrases.clone(),

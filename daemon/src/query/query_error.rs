@@ -140,6 +140,9 @@ pub enum SearchError {
     /// No leg could answer.
     #[error("no leg could answer: {0}")]
     NoLeg(String),
+    /// The file that is the question cannot be looked at.
+    #[error("{0}")]
+    Like(String),
     /// The catalog could not be read.
     #[error("the catalog could not be read: {0}")]
     Catalog(String),

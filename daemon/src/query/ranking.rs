@@ -12,6 +12,7 @@ use hippo_index::{Filter, Scored, fold};
 use super::alike;
 use super::fuse::{Found, Fused, Question, Ranked, fuse};
 use super::legs::{self, LEGS, LegsFound};
+use super::like::Like;
 use super::memory::{Live, Memory};
 use super::plan::Plan;
 use super::quality::Quality;
@@ -54,12 +55,13 @@ pub(super) async fn rank<M: Memory>(
         tokens: meant.terms(&plan.query),
         one_word: fold::query_tokens(&text).len() == 1,
         dense_weight: route::dense_weight(route::asked(&plan.query), &memory.settings().search),
-        for_pictures: plan.like.is_some() || route::for_pictures(&plan.query),
+        for_pictures: plan.like.as_ref().is_some_and(Like::is_picture)
+            || route::for_pictures(&plan.query),
         picture_scale,
     };
     let mut legs = found.map(|leg| current(leg, &live, &plan.filter));
     if let Some(like) = &plan.like {
-        let itself = |found: &Ranked| Path::new(&found.scored.row.path) == like;
+        let itself = |found: &Ranked| Path::new(&found.scored.row.path) == like.path;
         for leg in &mut legs {
             leg.retain(|found| !itself(found));
         }

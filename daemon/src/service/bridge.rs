@@ -11,9 +11,9 @@ use tokio::sync::broadcast;
 
 use super::api::{Api, ApiError};
 use super::wire;
-use crate::engine::{EngineError, Handle};
+use crate::engine::{EngineError, Handle, LikedFile};
 use crate::journal::Facet;
-use crate::query::{JointQuestion, Live, Memory};
+use crate::query::{JointQuestion, Liked, Live, Memory};
 use crate::transcript::Transcript;
 
 impl Memory for Handle {
@@ -82,14 +82,18 @@ impl Memory for Handle {
         }))
     }
 
-    async fn see(&self, picture: PathBuf) -> Option<Result<JointQuestion, String>> {
+    async fn liked(&self, file: PathBuf) -> Result<Liked, String> {
         let _asking = self.asking();
-        let asked = Handle::see(self, &picture).await?;
-        Some(asked.map(|Embedding { space, vector }| JointQuestion {
-            picture_scale: self.picture_scale(&space),
-            space,
-            vector,
-        }))
+        Ok(match Handle::liked(self, &file).await? {
+            LikedFile::Text(text) => Liked::Text(text),
+            LikedFile::Picture(seen) => {
+                Liked::Picture(seen.map(|Embedding { space, vector }| JointQuestion {
+                    picture_scale: self.picture_scale(&space),
+                    space,
+                    vector,
+                }))
+            }
+        })
     }
 
     async fn names(

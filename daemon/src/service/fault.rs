@@ -95,6 +95,7 @@ impl From<SearchError> for Fault {
             SearchError::Query(_) => Fault::bad("bad_query", message)
                 .hint("`hippo search --help` explains how questions are written"),
             SearchError::Page(_) => Fault::bad("bad_page", message),
+            SearchError::Like(_) => Fault::bad("bad_like", message),
             SearchError::Budget(_) => Fault::bad("bad_budget", message),
             SearchError::UnknownLeg(_) => Fault::bad("unknown_leg", message),
             SearchError::NoLeg(_) => Fault::new(StatusCode::SERVICE_UNAVAILABLE, "no_leg", message)

@@ -15,7 +15,7 @@ use super::api::{Api, ApiError};
 use super::wire::{self, Event, EventKind, Fresh};
 use crate::journal::Facet;
 use crate::query::fuse::tests_support::row;
-use crate::query::{JointQuestion, Live, Memory};
+use crate::query::{JointQuestion, Liked, Live, Memory};
 use crate::transcript::{By, Transcript};
 
 /// A daemon with one segment. Some words make it misbehave: see [`Memory::words`] below.
@@ -187,8 +187,8 @@ impl Memory for Double {
         None
     }
 
-    async fn see(&self, _: PathBuf) -> Option<Result<JointQuestion, String>> {
-        None
+    async fn liked(&self, _: PathBuf) -> Result<Liked, String> {
+        Ok(Liked::Picture(None))
     }
 
     async fn names(

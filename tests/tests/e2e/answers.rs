@@ -466,3 +466,50 @@ fn slips_are_forgiven_and_the_last_word_need_not_be_whole() {
     let options = ["search", "lightho", "--as-you-type", "--json"];
     assert_eq!(hits(&home.hippo_json(&options)).len(), 10);
 }
+
+#[test]
+fn a_text_finds_what_says_the_like_whether_it_is_watched_or_not() {
+    let home = TempHome::new();
+    let draft = "# Compost\nWorms turn kitchen scraps into compost. Keep the worms moist, and give \
+                 them scraps once a week.";
+    let kin = home.write(
+        "garden/worms.md",
+        "Our worms ate all the kitchen scraps again.",
+    );
+    let itself = home.write("draft.md", draft);
+    home.write(
+        "bread.md",
+        "Flour, water and salt rise overnight in a cold kitchen.",
+    );
+    home.write("taxes.md", "The tax return is due in May.");
+    let elsewhere = home.root().join("letter.txt");
+    fs::write(&elsewhere, draft).unwrap();
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let like = |path: &std::path::Path, words: &str| {
+        let path = path.to_str().unwrap();
+        let answer = home.hippo_json(&["search", "--json", "--like", path, words]);
+        let found = hits(&answer);
+        found
+            .iter()
+            .map(|hit| text(&hit["path"]))
+            .collect::<Vec<_>>()
+    };
+    let [kin, itself] = [kin, itself].map(|path| path.to_str().unwrap().to_owned());
+    let found = like(&elsewhere, "");
+    assert_eq!(found[..2], [itself.clone(), kin.clone()], "{found:?}");
+    let found = like(&home.file("draft.md"), "");
+    assert_eq!(found[0], kin, "{found:?}");
+    assert!(!found.contains(&itself), "{found:?}");
+    let found = like(&home.file("draft.md"), "-worms");
+    assert!(!found.contains(&kin), "{found:?}");
+    // What says nothing cannot be asked with.
+    let junk = home.root().join("junk.bin");
+    fs::write(&junk, [0, 1, 2, 3, 255, 254]).unwrap();
+    let output = home.hippo(&["search", "--like", junk.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("cannot be asked with"),
+        "{said}"
+    );
+}

@@ -1,7 +1,7 @@
 //! `make bench`: one run, one table, the figures that the design promises.
 //!
-//! `bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch] [speech]`; without a word all but
-//! `million`, which builds a table of a million segments and takes its time. Each figure that
+//! `bench` and the names of parts (`--help` lists them); without a word all but `million`, which
+//! builds a table of a million segments and takes its time. Each figure that
 //! is a comparison is measured on the same files in the same run, so that the machine cancels
 //! out. `HIPPO_SEED` changes the files; the seed is fixed otherwise, for runs to be compared.
 #![allow(clippy::unwrap_used)]
@@ -10,6 +10,9 @@ mod disk;
 mod fresh;
 mod idle;
 mod ingest;
+mod memory;
+mod mixed;
+mod pictures;
 mod recoll;
 mod report;
 mod search;
@@ -20,6 +23,12 @@ mod switch;
 use hippo_tests::Rng;
 use report::Report;
 
+/// What is measured when no part is named.
+const USUAL: [&str; 11] = [
+    "ingest", "fresh", "search", "mixed", "disk", "start", "idle", "memory", "switch", "pictures",
+    "speech",
+];
+
 /// The seed of every run that names no other.
 const SEED: u64 = 20_260_101;
 
@@ -28,17 +37,11 @@ fn main() {
     hippo_index::prepare_environment();
     let mut parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!(
-            "bench [ingest] [fresh] [search] [million] [disk] [start] [idle] [switch] [speech]"
-        );
+        println!("bench [million] [{}]", USUAL.join("] ["));
         return;
     }
     if parts.is_empty() {
-        parts = [
-            "ingest", "fresh", "search", "disk", "start", "idle", "switch", "speech",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        parts = USUAL.map(str::to_owned).to_vec();
     }
     let mut report = Report::new();
     for part in &parts {
@@ -55,6 +58,9 @@ fn main() {
             "million" => search::run(&mut report, &mut rng, &[1_000_000]),
             "disk" => disk::run(&mut report, &mut rng),
             "start" => start::run(&mut report),
+            "mixed" => mixed::run(&mut report, &mut rng),
+            "memory" => memory::run(&mut report, &mut rng),
+            "pictures" => pictures::run(&mut report, &mut rng),
             "switch" => switch::run(&mut report, &mut rng),
             "idle" => idle::run(&mut report),
             "speech" => speech::run(&mut report, &mut rng),

@@ -21,12 +21,12 @@ use super::report::{Report, mib, quantile, time};
 /// As all-MiniLM, the usual small passage model.
 const DIM: usize = 384;
 const SPACE: &str = "bench";
-const CLUSTERS: usize = 500;
+pub(crate) const CLUSTERS: usize = 500;
 /// Segments of a file.
-const PER_FILE: usize = 10;
+pub(crate) const PER_FILE: usize = 10;
 /// Segments in one commit.
-const BATCH: usize = 5_000;
-const QUESTIONS: usize = 300;
+pub(crate) const BATCH: usize = 5_000;
+pub(crate) const QUESTIONS: usize = 300;
 /// Efforts that are compared: cells and candidates.
 const SWEEP: [(usize, usize); 7] = [
     (5, 400),
@@ -40,7 +40,7 @@ const SWEEP: [(usize, usize); 7] = [
 /// Questions whose answers are compared with the exact ones.
 const JUDGED: usize = 100;
 /// Hits that each leg brings, as the daemon's default.
-const LEG_LIMIT: usize = 200;
+pub(crate) const LEG_LIMIT: usize = 200;
 
 pub(crate) fn run(report: &mut Report, rng: &mut Rng, sizes: &[usize]) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -68,7 +68,7 @@ async fn measure(report: &mut Report, rng: &mut Rng, size: usize) {
         .unwrap();
     let kept = std::env::var_os(TABLES_ENV).map(PathBuf::from);
     let dir = kept.map_or_else(|| passing.path().to_owned(), |kept| kept.join(&name));
-    let centres: Vec<Vec<f32>> = (0..CLUSTERS).map(|_| direction(rng, None)).collect();
+    let centres: Vec<Vec<f32>> = (0..CLUSTERS).map(|_| direction(rng, DIM, None)).collect();
     // Of its own, so that the questions are the same whether the table is written or found.
     let asked = &mut Rng::new(rng.number());
     let store = open(&dir).await;
@@ -139,7 +139,7 @@ async fn legs(report: &mut Report, rng: &mut Rng, store: &Store, name: &str, cen
     let mut passage = Vec::new();
     for question in 0..QUESTIONS + 20 {
         let text = question_text(rng);
-        let vector = direction(rng, Some(&centres[question % CLUSTERS]));
+        let vector = direction(rng, DIM, Some(&centres[question % CLUSTERS]));
         let query = WordsQuery {
             any: text,
             phrases: Vec::new(),
@@ -194,7 +194,7 @@ async fn missed(
     for (sort, near) in [("near", true), ("far", false)] {
         let mut questions = Vec::new();
         for at in 0..JUDGED {
-            let vector = direction(rng, near.then(|| &centres[at % CLUSTERS]));
+            let vector = direction(rng, DIM, near.then(|| &centres[at % CLUSTERS]));
             let exact = best_ten(store, Effort::Exact, &vector, 10).await.0;
             questions.push((vector, exact));
         }
@@ -234,14 +234,14 @@ async fn best_ten(
     (found.unwrap().into_iter().take(10).map(id).collect(), took)
 }
 
-async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let begun = Instant::now();
     let result = work.await;
     (result, begun.elapsed())
 }
 
 /// All care that is due, as the daemon gives it.
-async fn care(store: &Store) {
+pub(crate) async fn care(store: &Store) {
     for _ in 0..16 {
         let due = store.due().await;
         if due.is_empty() {
@@ -283,7 +283,7 @@ fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
         text,
         vectors: vec![Embedding {
             space: SPACE.to_owned(),
-            vector: direction(rng, Some(centre)),
+            vector: direction(rng, DIM, Some(centre)),
         }],
         generation: "bench".to_owned(),
         facts: Facts::default(),
@@ -292,7 +292,7 @@ fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
 }
 
 /// Three words as a person would choose: not the commonest.
-fn question_text(rng: &mut Rng) -> String {
+pub(crate) fn question_text(rng: &mut Rng) -> String {
     (0..3)
         .map(|_| corpus::word(100 + rng.below(20_000)))
         .collect::<Vec<_>>()
@@ -300,8 +300,8 @@ fn question_text(rng: &mut Rng) -> String {
 }
 
 /// A unit vector, anywhere or near a centre.
-fn direction(rng: &mut Rng, near: Option<&Vec<f32>>) -> Vec<f32> {
-    let mut vector: Vec<f32> = (0..DIM)
+pub(crate) fn direction(rng: &mut Rng, dim: usize, near: Option<&Vec<f32>>) -> Vec<f32> {
+    let mut vector: Vec<f32> = (0..dim)
         .map(|_| rng.below(2_001) as f32 / 1_000.0 - 1.0)
         .collect();
     scale(&mut vector);

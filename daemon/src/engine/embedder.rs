@@ -19,6 +19,7 @@ use hippo_config::PictureTower;
 use hippo_extractors::Picture;
 use tokio::sync::{OnceCell, oneshot};
 
+use super::heap;
 use super::model::{Input, Model, ModelSource};
 use super::tags::Names;
 use crate::query::text::is_wide;
@@ -309,6 +310,7 @@ fn run(shared: &Shared, source: &ModelSource) {
                 tracing::info!(model = source.manifest.name, "unloaded the idle model");
                 model = None;
                 lock(&shared.facts).loaded = false;
+                heap::trim();
             }
             Next::Work(request) => {
                 if request.reply.is_closed() {

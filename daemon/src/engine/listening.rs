@@ -31,6 +31,7 @@ use super::bytes::{hash, open_for_reading};
 use super::driver::Event;
 use super::ear::Ear;
 use super::embedder::REOPEN_AFTER;
+use super::heap;
 use super::hear::{self, Ending, Hearing};
 use super::rest::{Work, rests};
 use super::shared::{Next, Shared, after, blocking, lock};
@@ -63,7 +64,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
             Next::Time(time) => Some(time),
         };
         // Nobody needs the model now.
-        loaded = None;
+        if loaded.take().is_some() {
+            heap::trim();
+        }
         tokio::select! {
             changed = pulse.changed(), if time.is_none() => if changed.is_err() { return },
             _ = pause.changed() => {}

@@ -24,6 +24,7 @@ mod embedder;
 mod eyes;
 mod generations;
 mod handle;
+mod heap;
 mod hear;
 mod heard;
 mod job;

@@ -15,6 +15,7 @@ use hippo_extractors::infer::{OcrModel, Runtime, ocr};
 use tokio::sync::{mpsc, oneshot};
 
 use super::embedder::REOPEN_AFTER;
+use super::heap;
 use super::model::ModelSource;
 use super::tesseract::Tesseract;
 
@@ -151,6 +152,7 @@ fn run(requests: &Receiver<Request>, eyes: &Eyes, facts: &Mutex<Facts>) {
             Err(RecvTimeoutError::Timeout) => {
                 tracing::info!("unloaded the idle model for OCR");
                 reading = None;
+                heap::trim();
                 continue;
             }
         };

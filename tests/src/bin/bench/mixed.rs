@@ -81,7 +81,8 @@ async fn measure(report: &mut Report, rng: &mut Rng) {
             )
         })
         .await;
-        (both.0.unwrap(), both.1.unwrap());
+        both.0.unwrap();
+        both.1.unwrap();
         // The first ones warm the caches.
         if question >= 20 {
             by_picture.push(alone);

@@ -61,7 +61,9 @@ impl Unread {
             Unread::Avif => {
                 "an AVIF picture, which hippo cannot decode: save it as JPEG, PNG or WebP"
             }
-            Unread::Drawing => "a vector drawing, which hippo does not draw: save it as PNG or PDF",
+            Unread::Drawing => {
+                "a drawing of a kind that hippo does not draw: save it as SVG, PNG or PDF"
+            }
             Unread::RawPhoto => {
                 "a camera's raw picture, which hippo does not develop: save it as JPEG"
             }
@@ -177,7 +179,9 @@ fn by_extension(extension: &str) -> Named {
         }
         // Which kind of picture, the bytes say; so all share a class.
         "jpg" | "jpeg" | "jpe" | "jfif" | "png" | "apng" | "gif" | "webp" | "bmp" | "dib"
-        | "tif" | "tiff" | "ico" | "qoi" => known(Format::Picture, "picture", "image/*"),
+        | "tif" | "tiff" | "ico" | "qoi" | "svg" | "svgz" => {
+            known(Format::Picture, "picture", "image/*")
+        }
         _ if is_code(extension) => known(Format::Code, "code", "text/x-source"),
         _ => match unread_extension(extension) {
             Some(unread) => Named::Unread(unread),
@@ -336,7 +340,7 @@ fn unread_extension(extension: &str) -> Option<Unread> {
     Some(match extension {
         "heic" | "heif" | "hif" => Unread::Heic,
         "avif" => Unread::Avif,
-        "svg" | "svgz" | "ai" | "eps" | "wmf" | "emf" => Unread::Drawing,
+        "ai" | "eps" | "wmf" | "emf" => Unread::Drawing,
         "raw" | "cr2" | "cr3" | "nef" | "arw" | "dng" | "orf" | "rw2" | "raf" | "pef" => {
             Unread::RawPhoto
         }

@@ -61,7 +61,8 @@ pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Deco
     let tiff_exif =
         (form == Form::Tiff && bytes.len() <= TIFF_EXIF_MAX_BYTES).then(|| bytes.clone());
     let memory_max = limits.picture_max_pixels.saturating_mul(BYTES_PER_PIXEL);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format(form));
+    let format = format(form).ok_or_else(|| Refusal::failed(STAGE, "it is not made of pixels"))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut own = image::Limits::no_limits();
     own.max_alloc = Some(memory_max);
     reader.limits(own);
@@ -103,8 +104,9 @@ pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Deco
     })
 }
 
-fn format(form: Form) -> ImageFormat {
-    match form {
+/// What the decoders of pixels call it; none for what is not made of pixels.
+fn format(form: Form) -> Option<ImageFormat> {
+    Some(match form {
         Form::Jpeg => ImageFormat::Jpeg,
         Form::Png => ImageFormat::Png,
         Form::Gif => ImageFormat::Gif,
@@ -113,7 +115,8 @@ fn format(form: Form) -> ImageFormat {
         Form::Tiff => ImageFormat::Tiff,
         Form::Ico => ImageFormat::Ico,
         Form::Qoi => ImageFormat::Qoi,
-    }
+        Form::Svg => return None,
+    })
 }
 
 /// What decoding will hold at once.

@@ -15,7 +15,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb
 use super::{Form, colour, count};
 use crate::extraction::{Picture, Refusal};
 
-const STAGE: &str = "decode";
+pub(super) const STAGE: &str = "decode";
 /// Bytes that decoding may take for each pixel of the largest picture: colours of eight
 /// bits, and a second copy while they are turned upright, take six; transparency seven;
 /// sixteen bits with transparency eleven, so such a picture may have fewer pixels.
@@ -25,7 +25,7 @@ const PROGRESSIVE_BYTES_PER_PIXEL: u64 = 6;
 /// Bytes of a pixel of the result.
 const RGB_BYTES: u64 = 3;
 /// Larger metadata describes nothing that a person wrote.
-const ABOUT_MAX_BYTES: usize = 4 << 20;
+pub(super) const ABOUT_MAX_BYTES: usize = 4 << 20;
 /// A TIFF is its own EXIF, and reading that copies it: only those up to this size.
 const TIFF_EXIF_MAX_BYTES: usize = 16 << 20;
 
@@ -40,6 +40,10 @@ pub(super) struct Decoded {
 
 /// Decodes a picture, its first frame or page.
 pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Decoded, Refusal> {
+    #[cfg(feature = "heif")]
+    if matches!(form, Form::Heic | Form::Avif) {
+        return super::heif::decode(&bytes, limits);
+    }
     // The decoder of icons takes PNGs of one kind only.
     let icon = (form == Form::Ico)
         .then(|| count::ico_png(&bytes))
@@ -116,6 +120,8 @@ fn format(form: Form) -> Option<ImageFormat> {
         Form::Ico => ImageFormat::Ico,
         Form::Qoi => ImageFormat::Qoi,
         Form::Svg => return None,
+        #[cfg(feature = "heif")]
+        Form::Heic | Form::Avif => return None,
     })
 }
 
@@ -151,7 +157,8 @@ impl Need {
     }
 }
 
-fn check(width: u32, height: u32, memory: u64, limits: &Limits) -> Result<(), Refusal> {
+/// Holds what a header announces to the limits.
+pub(super) fn check(width: u32, height: u32, memory: u64, limits: &Limits) -> Result<(), Refusal> {
     if width == 0 || height == 0 {
         return Err(Refusal::failed(STAGE, "it has no pixels"));
     }
@@ -232,7 +239,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 /// One line, of a length that fits a status page, without a full stop and without the
 /// insides that some decoders print.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     const REASON_MAX_CHARS: usize = 200;
     if text.starts_with("CRC error") {
         return "a checksum is wrong".to_owned();

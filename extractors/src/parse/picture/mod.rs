@@ -17,6 +17,8 @@ mod count;
 mod decode;
 mod drawing;
 mod fit;
+#[cfg(feature = "heif")]
+mod heif;
 mod looks;
 mod scan;
 
@@ -38,6 +40,10 @@ pub(super) enum Form {
     Qoi,
     /// A drawing, as text or compressed.
     Svg,
+    #[cfg(feature = "heif")]
+    Heic,
+    #[cfg(feature = "heif")]
+    Avif,
 }
 
 impl Form {
@@ -66,7 +72,7 @@ impl Form {
         } else if drawing::is_drawing(head) {
             Form::Svg
         } else {
-            return None;
+            return boxed(head);
         })
     }
 
@@ -81,8 +87,29 @@ impl Form {
             Form::Ico => "image/x-icon",
             Form::Qoi => "image/qoi",
             Form::Svg => "image/svg+xml",
+            #[cfg(feature = "heif")]
+            Form::Heic => "image/heic",
+            #[cfg(feature = "heif")]
+            Form::Avif => "image/avif",
         }
     }
+}
+
+/// What libheif decodes, where hippo has it.
+#[cfg(feature = "heif")]
+fn boxed(head: &[u8]) -> Option<Form> {
+    heif::form(head)
+}
+
+#[cfg(not(feature = "heif"))]
+fn boxed(_: &[u8]) -> Option<Form> {
+    None
+}
+
+/// Loads what decoders have in files of their own, before the sandbox closes.
+pub(super) fn load() {
+    #[cfg(feature = "heif")]
+    heif::load();
 }
 
 fn is_tiff(head: &[u8]) -> bool {

@@ -295,8 +295,8 @@ fn read_sheet<'a>(text: &'a str, sheet: &mut Sheet<'a>) {
 /// What the last part of a selector asks for; anything of which that is not plain.
 fn key(selector: &str) -> String {
     let strange = selector.contains(['[', '*', '\\', '(']) || selector.contains("/*");
-    let last = selector.split([' ', '\t', '\n', '\r', '>', '+', '~']);
-    let last = last.filter(|part| !part.is_empty()).next_back();
+    let mut parts = selector.split([' ', '\t', '\n', '\r', '>', '+', '~']);
+    let last = parts.rfind(|part| !part.is_empty());
     let plain = last.and_then(|last| last.split(':').next()).unwrap_or("");
     if strange || plain.is_empty() {
         return "*".to_owned();

@@ -29,6 +29,8 @@ use crate::parse::{declared_encoding, encoding};
 const STAGE: &str = "draw";
 /// The longest side of what is drawn: more than models look at, and enough for a person.
 const LONGEST_SIDE_PIXELS: u32 = 1024;
+/// Drawings that take much paint are painted smaller, but not smaller than this.
+const SMALLEST_SIDE_PIXELS: u32 = 128;
 /// What a gzip file begins with.
 const GZIP: &[u8] = b"\x1F\x8B\x08";
 /// So much of a file is looked at for its first element.
@@ -114,10 +116,9 @@ pub(super) fn draw(bytes: Vec<u8>, limits: &Limits) -> Result<Drawn, Refusal> {
     let about = words::about(&document);
     let tree = Tree::from_xmltree(&document, &options_without_files(limits))
         .map_err(|error| refusal(&error))?;
-    let (width, height, scale) = size(&tree, limits);
-    paint::hold(&tree, scale, width, height)?;
+    let size = affordable(&tree, limits)?;
     Ok(Drawn {
-        picture: painted(&tree, scale, width, height)?,
+        picture: painted(&tree, &size)?,
         about,
     })
 }
@@ -192,23 +193,49 @@ fn embedded(data: Arc<Vec<u8>>, pixels_max: u64) -> Option<ImageKind> {
     })
 }
 
-/// The sides of the result, and how much larger it is than the drawing.
-fn size(tree: &Tree, limits: &Limits) -> (u32, u32, Transform) {
-    let (width, height) = (tree.size().width(), tree.size().height());
-    let longest = (limits.picture_max_pixels as f64).sqrt() as u32;
-    let longest = longest.clamp(1, LONGEST_SIDE_PIXELS) as f32;
-    let scale = longest / width.max(height);
-    let side = |length: f32| (length * scale).round().clamp(1.0, longest);
-    let (across, down) = (side(width), side(height));
-    let scale = Transform::from_scale(across / width, down / height);
-    (across as u32, down as u32, scale)
+/// How large a drawing is painted.
+struct Size {
+    width: u32,
+    height: u32,
+    /// From the drawing's own measure.
+    scale: Transform,
 }
 
-fn painted(tree: &Tree, scale: Transform, width: u32, height: u32) -> Result<Picture, Refusal> {
+impl Size {
+    fn of(tree: &Tree, longest: u32) -> Size {
+        let (width, height) = (tree.size().width(), tree.size().height());
+        let longest = longest as f32;
+        let scale = longest / width.max(height);
+        let side = |length: f32| (length * scale).round().clamp(1.0, longest);
+        let (across, down) = (side(width), side(height));
+        Size {
+            width: across as u32,
+            height: down as u32,
+            scale: Transform::from_scale(across / width, down / height),
+        }
+    }
+}
+
+/// The largest size at which the drawing does not take too much to paint.
+fn affordable(tree: &Tree, limits: &Limits) -> Result<Size, Refusal> {
+    let most = (limits.picture_max_pixels as f64).sqrt() as u32;
+    let mut longest = most.clamp(1, LONGEST_SIDE_PIXELS);
+    loop {
+        let size = Size::of(tree, longest);
+        match paint::hold(tree, &size) {
+            Ok(()) => return Ok(size),
+            Err(refusal) if longest / 2 < SMALLEST_SIDE_PIXELS => return Err(refusal),
+            Err(_) => longest /= 2,
+        }
+    }
+}
+
+fn painted(tree: &Tree, size: &Size) -> Result<Picture, Refusal> {
+    let (width, height) = (size.width, size.height);
     let mut canvas = Pixmap::new(width, height)
         .ok_or_else(|| Refusal::failed(STAGE, "it has no size that could be drawn"))?;
     canvas.fill(Color::WHITE);
-    resvg::render(tree, scale, &mut canvas.as_mut());
+    resvg::render(tree, size.scale, &mut canvas.as_mut());
     // On white everything is opaque, so that nothing need be divided by how opaque it is.
     let pixels = canvas.data().chunks_exact(4);
     Ok(Picture {

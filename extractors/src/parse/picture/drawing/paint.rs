@@ -9,7 +9,7 @@ use resvg::tiny_skia::{Rect, Transform};
 use resvg::usvg::filter::{Filter, Kind};
 use resvg::usvg::{ClipPath, Group, Image, Mask, Node, Paint, Path, Pattern, Tree};
 
-use super::STAGE;
+use super::{STAGE, Size};
 use crate::extraction::Refusal;
 
 /// Pixels of a picture that stands in a drawing.
@@ -34,8 +34,8 @@ const DECODE_STEPS: f64 = 10.0;
 const DASHES_MAX: f64 = 1e6;
 
 /// Refuses a drawing that would take too long or too much memory to paint.
-pub(super) fn hold(tree: &Tree, scale: Transform, width: u32, height: u32) -> Result<(), Refusal> {
-    let (width, height) = (width as f32, height as f32);
+pub(super) fn hold(tree: &Tree, size: &Size) -> Result<(), Refusal> {
+    let (width, height) = (size.width as f32, size.height as f32);
     let beyond = Surface {
         left: -BEYOND * width,
         top: -BEYOND * height,
@@ -44,7 +44,7 @@ pub(super) fn hold(tree: &Tree, scale: Transform, width: u32, height: u32) -> Re
     };
     let canvas = Surface::of_size(width, height);
     let mut bill = Bill { steps: 0.0, beyond };
-    bill.group(tree.root(), scale, canvas, canvas.bytes())
+    bill.group(tree.root(), size.scale, canvas, canvas.bytes())
 }
 
 /// Where is painted: a rectangle of pixels.

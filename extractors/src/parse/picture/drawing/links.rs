@@ -18,6 +18,8 @@ use crate::extraction::Refusal;
 const DEPTH_MAX: u32 = 160;
 /// Elements, each counted as often as it is used.
 const ELEMENTS_MAX: u64 = 300_000;
+/// Elements times the selectors that are tried on each.
+const MATCHES_MAX: u64 = 50_000_000;
 
 /// How a part is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub(super) fn hold(document: &Document<'_>) -> Result<(), Refusal> {
         open[step.node.get_usize()] = true;
         let Some((how, part)) = step.parts.get(step.next).copied() else {
             let measure = step.measure()?;
+            if measure.elements.saturating_mul(links.selectors) > MATCHES_MAX {
+                return Err(too_many());
+            }
             open[step.node.get_usize()] = false;
             measured[step.node.get_usize()] = Some(measure);
             path.pop();
@@ -171,6 +176,7 @@ struct Links<'a> {
     /// The first and the last element of each name: readers differ in which they take.
     named: HashMap<&'a str, (NodeId, NodeId)>,
     sheet: Sheet<'a>,
+    selectors: u64,
     document: &'a Document<'a>,
 }
 
@@ -178,6 +184,7 @@ impl<'a> Links<'a> {
     fn of(document: &'a Document<'a>) -> Links<'a> {
         let mut named: HashMap<&str, (NodeId, NodeId)> = HashMap::new();
         let mut sheet = Sheet::new();
+        let mut selectors = 0;
         for node in document.descendants() {
             if let Some(id) = node.attribute("id") {
                 let of_name = named.entry(id).or_insert((node.id(), node.id()));
@@ -185,6 +192,7 @@ impl<'a> Links<'a> {
             }
             if node.is_element() && node.tag_name().name() == "style" {
                 for text in node.children().filter_map(|child| child.text()) {
+                    selectors += text.matches(['{', ',']).count() as u64;
                     read_sheet(text, &mut sheet);
                 }
             }
@@ -192,6 +200,7 @@ impl<'a> Links<'a> {
         Links {
             named,
             sheet,
+            selectors,
             document,
         }
     }

@@ -37,6 +37,8 @@ const GZIP: &[u8] = b"\x1F\x8B\x08";
 const HEAD_BYTES: usize = 8 << 10;
 /// Nodes of a document, texts and comments among them.
 const NODES_MAX: u32 = 500_000;
+/// Attributes of one element; reading them takes time with the square of their number.
+const ATTRIBUTES_MAX: usize = 20_000;
 /// Bytes that the entities of a document may become.
 const ENTITIES_MAX_BYTES: usize = 16 << 20;
 /// References that one entity may lead to: the parser's own limit, and the first one.
@@ -106,6 +108,15 @@ fn inflated(bytes: &[u8], most: u64) -> (Vec<u8>, bool) {
 pub(super) fn draw(bytes: Vec<u8>, limits: &Limits) -> Result<Drawn, Refusal> {
     let text = text(bytes, limits)?;
     hold_entities(&text)?;
+    if text
+        .split('<')
+        .any(|tag| tag.matches('=').count() > ATTRIBUTES_MAX)
+    {
+        return Err(Refusal::failed(
+            STAGE,
+            "a part of it has too many attributes",
+        ));
+    }
     let options = ParsingOptions {
         allow_dtd: true,
         nodes_limit: NODES_MAX,

@@ -23,13 +23,21 @@ const SURFACES_MAX_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
 const PIXEL_BYTES: f64 = 4.0;
 /// The painter makes layers up to so many canvases beyond the canvas on each side.
 const BEYOND: f32 = 2.0;
-/// Steps of one piece of a line, filled and stroked.
-const FILL_STEPS: f64 = 100.0;
-const STROKE_STEPS: f64 = 300.0;
-/// Steps of one pixel of a gradient or pattern, of a layer that is laid on another, and of a
-/// picture that is decoded and scaled.
+/// Steps of a shape, whatever its size, and of each piece of its line.
+const SHAPE_STEPS: f64 = 4_000.0;
+const PIECE_STEPS: f64 = 100.0;
+/// Steps of each row of pixels that a piece of a line passes: four rows of finer ones.
+const ROW_STEPS: f64 = 40.0;
+/// Steps for each edge that a new edge is sorted into.
+const SORT_STEPS: f64 = 0.5;
+/// Pieces of the outline of one piece of a stroke.
+const STROKE_PIECES: f64 = 16.0;
+/// Steps of one pixel of a layer or pattern that is laid on another, of a gradient, of a picture
+/// that is decoded and scaled, and of what a filter merges.
 const BLEND_STEPS: f64 = 4.0;
+const GRADIENT_STEPS: f64 = 8.0;
 const DECODE_STEPS: f64 = 10.0;
+const MERGE_STEPS: f64 = 12.0;
 /// A line has at most so many dashes, or none: the painter's own limit.
 const DASHES_MAX: f64 = 1e6;
 
@@ -83,6 +91,10 @@ impl Surface {
     fn pixels(self) -> f64 {
         let side = |from: f32, to: f32| f64::from(to - from).max(0.0);
         side(self.left, self.right) * side(self.top, self.bottom)
+    }
+
+    fn rows(self) -> f64 {
+        f64::from(self.bottom - self.top).max(0.0)
     }
 
     fn bytes(self) -> f64 {
@@ -158,15 +170,21 @@ impl Bill {
 
     fn path(&mut self, path: &Path, by: Transform, on: Surface, held: f64) -> Result<(), Refusal> {
         let pieces = path.data().len() as f64;
+        let (_, down) = by.get_scale();
+        let rows = rise(path, by, on);
         if let Some(fill) = path.fill() {
             let pixels = on.under(path.bounding_box(), by).pixels();
-            self.add(pieces * FILL_STEPS, held)?;
+            self.add(edges(pieces, rows, on), held)?;
             self.paint(fill.paint(), pixels, by, held)?;
         }
         if let Some(stroke) = path.stroke() {
             let pixels = on.under(path.stroke_bounding_box(), by).pixels();
             let dashes = stroke.dasharray().map_or(0.0, |dashes| count(path, dashes));
-            self.add((pieces + dashes) * STROKE_STEPS, held)?;
+            let pieces = pieces + dashes;
+            // Both sides of the line, and both ends of each piece.
+            let width = f64::from(stroke.width().get() * down).min(on.rows());
+            let rows = 2.0 * rows + 4.0 * pieces * width;
+            self.add(edges(STROKE_PIECES * pieces, rows, on), held)?;
             self.paint(stroke.paint(), pixels, by, held)?;
         }
         Ok(())
@@ -182,7 +200,7 @@ impl Bill {
         match paint {
             Paint::Color(_) => self.add(pixels, held),
             Paint::LinearGradient(_) | Paint::RadialGradient(_) => {
-                self.add(pixels * BLEND_STEPS, held)
+                self.add(pixels * GRADIENT_STEPS, held)
             }
             Paint::Pattern(pattern) => {
                 self.add(pixels * BLEND_STEPS, held)?;
@@ -271,7 +289,8 @@ impl Bill {
                     f64::from(matrix.columns()) * f64::from(matrix.rows()) * BLEND_STEPS
                 }
                 Kind::Turbulence(noise) => f64::from(noise.num_octaves()) * 100.0,
-                Kind::GaussianBlur(_) | Kind::DropShadow(_) => 60.0,
+                Kind::Merge(merge) => merge.inputs().len() as f64 * MERGE_STEPS,
+                Kind::GaussianBlur(_) | Kind::DropShadow(_) => 120.0,
                 Kind::DiffuseLighting(_) | Kind::SpecularLighting(_) => 100.0,
                 _ => 15.0,
             };
@@ -279,6 +298,21 @@ impl Bill {
         }
         Ok(())
     }
+}
+
+/// Steps of a shape's edges: every new one is sorted into those that pass the same row.
+fn edges(pieces: f64, rows: f64, on: Surface) -> f64 {
+    let beside = rows / on.rows().max(1.0);
+    SHAPE_STEPS + pieces * (PIECE_STEPS + beside * SORT_STEPS) + rows * ROW_STEPS
+}
+
+/// The rows that the pieces of a line pass, all together.
+fn rise(path: &Path, by: Transform, on: Surface) -> f64 {
+    let row = |x: f32, y: f32| f64::from(by.ky * x + by.sy * y + by.ty);
+    let pieces = path.data().points().windows(2);
+    let rows = pieces.map(|pair| (row(pair[1].x, pair[1].y) - row(pair[0].x, pair[0].y)).abs());
+    // What is no number passes as many as any.
+    rows.map(|rows| on.rows().min(rows)).sum()
 }
 
 /// The dashes of a line, at most: its length is no more than its points are apart.

@@ -267,6 +267,23 @@ fn paint_without_end_is_refused() {
 }
 
 #[test]
+fn what_takes_time_with_its_square_is_refused() {
+    let attributes = (0..30_000).map(|nth| format!(" a{nth}='1'"));
+    let many = format!("<rect{}/>", attributes.collect::<Vec<_>>().concat());
+    assert_eq!(reason(&svg(&many)), "a part of it has too many attributes");
+    let rules = "a g rect{fill:red}".repeat(3_000);
+    let styled = format!("<style>{rules}</style>{}", "<rect/>".repeat(30_000));
+    assert!(reason(&svg(&styled)).contains("more parts"));
+    let dashed = "<path d='M0 1H20' stroke='red' stroke-dasharray='.001'/>".repeat(200);
+    assert!(reason(&svg(&dashed)).contains("painting it"));
+    let merged = format!(
+        "<filter id='f'><feMerge>{}</feMerge></filter><rect width='20' height='10' filter='url(#f)'/>",
+        "<feMergeNode/>".repeat(100_000)
+    );
+    assert!(reason(&svg(&merged)).contains("painting it"));
+}
+
+#[test]
 fn what_takes_much_paint_is_painted_smaller() {
     let layers = "<rect width='20' height='10' opacity='.5'/>".repeat(3_000);
     let picture = drawn(&svg(&layers)).unwrap().picture;

@@ -197,26 +197,22 @@ fn drawings_that_swell_are_refused() {
         let (ended, kept) = read_bytes(dir.path(), "a.svg", document.as_bytes());
         hold("a drawing that swells", &ended, &kept)
     };
-    let used: String = (1..64)
-        .map(|nth| {
-            format!(
-                "<g id='u{nth}'>{}</g>",
-                format!("<use href='#u{}'/>", nth - 1).repeat(3)
-            )
-        })
-        .collect();
+    let thrice = |nth| {
+        let uses = format!("<use href='#u{}'/>", nth - 1).repeat(3);
+        format!("<g id='u{nth}'>{uses}</g>")
+    };
+    let used = (1..64).map(thrice).collect::<Vec<_>>().concat();
     assert!(end(&format!("<rect id='u0'/>{used}")).starts_with("Skipped: too large: it has more"));
     let deep = "<g>".repeat(100_000);
     assert!(end(&format!("{deep}{}", "</g>".repeat(100_000))).starts_with("Failed: nested"));
-    let patterns: String = (0..9)
-        .map(|nth| {
-            format!(
-                "<pattern id='p{nth}' width='900' height='900' patternUnits='userSpaceOnUse'>\
-                 <rect width='900' height='900' fill='url(#p{})'/></pattern>",
-                nth + 1
-            )
-        })
-        .collect();
+    let pattern = |nth| {
+        let next = nth + 1;
+        format!(
+            "<pattern id='p{nth}' width='900' height='900' patternUnits='userSpaceOnUse'>\
+             <rect width='900' height='900' fill='url(#p{next})'/></pattern>"
+        )
+    };
+    let patterns = (0..9).map(pattern).collect::<Vec<_>>().concat();
     let painted = format!("{patterns}<rect width='9' height='9' fill='url(#p0)'/>");
     assert!(end(&painted).starts_with("Skipped: too large: painting"));
     let turns = "<feTurbulence numOctaves='900000' baseFrequency='.5'/>";

@@ -77,7 +77,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, Refusal> 
             rgb,
         },
         exif: exif(&handle),
-        xmp: block(&handle, b"mime", Some("application/rdf+xml")),
+        xmp: block(&handle, *b"mime", Some("application/rdf+xml")),
         iptc: None,
         notes,
     })
@@ -155,15 +155,15 @@ fn divide(values: &mut [u8]) {
 
 /// EXIF stands behind the number of bytes to skip before it.
 fn exif(handle: &ImageHandle) -> Option<Vec<u8>> {
-    let block = block(handle, b"Exif", None)?;
+    let block = block(handle, *b"Exif", None)?;
     let skip = u32::from_be_bytes(*block.first_chunk()?) as usize;
     Some(block.get(skip.checked_add(4)?..)?.to_vec())
 }
 
 /// The first block of metadata of this kind.
-fn block(handle: &ImageHandle, kind: &[u8; 4], content: Option<&str>) -> Option<Vec<u8>> {
+fn block(handle: &ImageHandle, kind: [u8; 4], content: Option<&str>) -> Option<Vec<u8>> {
     let mut ids = [ItemId::default(); BLOCKS_MAX];
-    let found = handle.metadata_block_ids(&mut ids, kind);
+    let found = handle.metadata_block_ids(&mut ids, &kind);
     let mut ids = ids.into_iter().take(found.min(BLOCKS_MAX));
     let id = ids.find(|id| {
         content.is_none_or(|content| handle.metadata_content_type(*id) == Some(content))

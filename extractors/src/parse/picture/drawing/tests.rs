@@ -156,11 +156,12 @@ fn sizes_that_cannot_be_are_refused_and_odd_ones_are_drawn() {
 
 #[test]
 fn what_is_used_without_end_is_refused() {
-    let mut laughs = "<g id='p0'><rect/></g>".to_owned();
-    for nth in 1..40 {
+    let laugh = |nth| {
         let twice = format!("<use href='#p{}'/>", nth - 1).repeat(2);
-        laughs += &format!("<g id='p{nth}'>{twice}</g>");
-    }
+        format!("<g id='p{nth}'>{twice}</g>")
+    };
+    let laughs = (1..40).map(laugh).collect::<Vec<_>>().concat();
+    let laughs = format!("<g id='p0'><rect/></g>{laughs}");
     assert!(reason(&svg(&laughs)).contains("more parts"));
     let line = "1 1 ".repeat(20_000);
     let marked = format!(

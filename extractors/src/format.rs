@@ -11,6 +11,9 @@ use hippo_config::Limits;
 
 use crate::extraction::Refusal;
 
+/// Whether this build decodes HEIC and AVIF.
+const HEIF: bool = cfg!(feature = "heif");
+
 /// How a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Format {
@@ -54,14 +57,24 @@ impl Unread {
     /// Why such a file is skipped.
     pub(crate) fn reason(self) -> &'static str {
         match self {
+            Unread::Heic if HEIF => {
+                "a HEIC picture of a kind that hippo cannot decode: save it as JPEG"
+            }
             Unread::Heic => {
-                "a HEIC picture, which hippo cannot decode: save it as JPEG (phones take JPEG \
-                 when their camera is set to \"most compatible\")"
+                "a HEIC picture, and this hippo was built without the feature heif, which decodes \
+                 it: save it as JPEG (phones take JPEG when their camera is set to \"most \
+                 compatible\")"
+            }
+            Unread::Avif if HEIF => {
+                "an AVIF picture of a kind that hippo cannot decode: save it as PNG"
             }
             Unread::Avif => {
-                "an AVIF picture, which hippo cannot decode: save it as JPEG, PNG or WebP"
+                "an AVIF picture, and this hippo was built without the feature heif, which \
+                 decodes it: save it as JPEG, PNG or WebP"
             }
-            Unread::Drawing => "a vector drawing, which hippo does not draw: save it as PNG or PDF",
+            Unread::Drawing => {
+                "a drawing of a kind that hippo does not draw: save it as SVG, PNG or PDF"
+            }
             Unread::RawPhoto => {
                 "a camera's raw picture, which hippo does not develop: save it as JPEG"
             }
@@ -177,7 +190,9 @@ fn by_extension(extension: &str) -> Named {
         }
         // Which kind of picture, the bytes say; so all share a class.
         "jpg" | "jpeg" | "jpe" | "jfif" | "png" | "apng" | "gif" | "webp" | "bmp" | "dib"
-        | "tif" | "tiff" | "ico" | "qoi" => known(Format::Picture, "picture", "image/*"),
+        | "tif" | "tiff" | "ico" | "qoi" | "svg" | "svgz" => {
+            known(Format::Picture, "picture", "image/*")
+        }
         _ if is_code(extension) => known(Format::Code, "code", "text/x-source"),
         _ => match unread_extension(extension) {
             Some(unread) => Named::Unread(unread),
@@ -336,7 +351,7 @@ fn unread_extension(extension: &str) -> Option<Unread> {
     Some(match extension {
         "heic" | "heif" | "hif" => Unread::Heic,
         "avif" => Unread::Avif,
-        "svg" | "svgz" | "ai" | "eps" | "wmf" | "emf" => Unread::Drawing,
+        "ai" | "eps" | "wmf" | "emf" => Unread::Drawing,
         "raw" | "cr2" | "cr3" | "nef" | "arw" | "dng" | "orf" | "rw2" | "raf" | "pef" => {
             Unread::RawPhoto
         }
@@ -456,11 +471,11 @@ pub(crate) mod tests {
     #[test]
     fn a_name_and_a_size_leave_files_unopened() {
         assert_eq!(unread("a.txt", 0).unwrap(), "the file is empty");
-        assert_eq!(
-            unread("Holiday.HEIC", 5).unwrap(),
-            "a HEIC picture, which hippo cannot decode: save it as JPEG (phones take JPEG when \
-             their camera is set to \"most compatible\")"
-        );
+        let heic = unread("Holiday.HEIC", 5);
+        assert_eq!(heic.is_none(), HEIF);
+        if let Some(heic) = heic {
+            assert!(heic.contains("built without the feature heif"), "{heic}");
+        }
         assert_eq!(unread("Holiday.JPG", 5), None);
         assert!(unread("Holiday.JPG", 257 << 20).is_some());
         assert_eq!(

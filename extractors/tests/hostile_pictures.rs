@@ -138,6 +138,89 @@ fn three_hundred_spoiled_pictures_end_with_a_reason_or_a_picture() {
     );
 }
 
+/// A drawing with a little of everything: text, styles, gradients, a pattern, a mask, a clip, a
+/// marker, filters, a picture inside and parts that are used twice.
+fn drawing() -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/drawing.svg");
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn three_hundred_spoiled_drawings_end_with_a_reason_or_a_picture() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = drawing();
+    let (ended, kept) = read_bytes(dir.path(), "a.svg", &good);
+    assert_eq!(hold("the good one", &ended, &kept), "a picture");
+    assert!(kept.segments[0].text.starts_with("The harbour 港口\n"));
+    let mut dice = Dice(0x0DDB_1A5E_5BAD_5EED);
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for nth in 0..300 {
+        let (how, mut spoiled) = spoil(&mut dice, &good);
+        // Half of them are spoiled in their numbers and names alone, and still read as XML.
+        if nth % 2 == 0 {
+            spoiled.clone_from(&good);
+            for _ in 0..=dice.roll(12) {
+                let at = dice.roll(good.len());
+                if spoiled[at].is_ascii_alphanumeric() {
+                    spoiled[at] = b"0189eE-#aZ"[dice.roll(10)];
+                }
+            }
+        }
+        let what = format!("number {nth}, the drawing with {how}");
+        let (ended, kept) = read_bytes(dir.path(), "a.svg", &spoiled);
+        *counts.entry(hold(&what, &ended, &kept)).or_default() += 1;
+    }
+    eprintln!("{counts:#?}");
+    let pictures = counts.get("a picture").copied().unwrap_or(0);
+    assert!((60..250).contains(&pictures), "{pictures} survived");
+}
+
+#[test]
+fn a_drawing_that_is_cut_off_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = drawing();
+    for share in 1..10 {
+        let cut = &bytes[..bytes.len() * share / 10];
+        let (ended, kept) = read_bytes(dir.path(), "a.svg", cut);
+        let how = hold("cut", &ended, &kept);
+        assert!(how.starts_with("Failed: "), "cut to {share}/10: {how}");
+    }
+}
+
+/// Kilobytes that ask for more shapes, paint or depth than there is.
+#[test]
+fn drawings_that_swell_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let end = |inside: &str| {
+        let document =
+            format!("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'>{inside}</svg>");
+        let (ended, kept) = read_bytes(dir.path(), "a.svg", document.as_bytes());
+        hold("a drawing that swells", &ended, &kept)
+    };
+    let thrice = |nth| {
+        let uses = format!("<use href='#u{}'/>", nth - 1).repeat(3);
+        format!("<g id='u{nth}'>{uses}</g>")
+    };
+    let used = (1..64).map(thrice).collect::<Vec<_>>().concat();
+    assert!(end(&format!("<rect id='u0'/>{used}")).starts_with("Skipped: too large: it has more"));
+    let deep = "<g>".repeat(100_000);
+    assert!(end(&format!("{deep}{}", "</g>".repeat(100_000))).starts_with("Failed: nested"));
+    let pattern = |nth| {
+        let next = nth + 1;
+        format!(
+            "<pattern id='p{nth}' width='900' height='900' patternUnits='userSpaceOnUse'>\
+             <rect width='900' height='900' fill='url(#p{next})'/></pattern>"
+        )
+    };
+    let patterns = (0..9).map(pattern).collect::<Vec<_>>().concat();
+    let painted = format!("{patterns}<rect width='9' height='9' fill='url(#p0)'/>");
+    assert!(end(&painted).starts_with("Skipped: too large: painting"));
+    let turns = "<feTurbulence numOctaves='900000' baseFrequency='.5'/>";
+    let noise =
+        format!("<filter id='f'>{turns}</filter><rect width='9' height='9' filter='url(#f)'/>");
+    assert!(end(&noise).starts_with("Skipped: too large: painting"));
+}
+
 #[test]
 fn a_picture_that_is_cut_off_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -12,6 +12,8 @@ mod feed;
 mod html;
 mod json;
 mod markup;
+// Public within, for what it gives to `Engines` below.
+#[allow(unreachable_pub)]
 mod pdf;
 mod picture;
 mod prose;
@@ -26,17 +28,44 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use hippo_config::Limits;
 
 pub use crate::extraction::Wants;
-pub use pdf::{Engines, NEEDS_OCR};
+pub use pdf::NEEDS_OCR;
 
 use self::prose::Facts;
 use self::subtitle::Script;
 use self::writer::Writer;
 use crate::extraction::{Kind, Metadata, Picture, Refusal, Scan, Segment};
 use crate::format::{self, Format, Known, Named};
+
+/// The libraries of others that are loaded before the sandbox closes, for they are files.
+pub struct Engines {
+    pdf: pdf::Engines,
+}
+
+impl Engines {
+    /// Loads PDFium from `pdfium` (a full path) when given; without it PDFs are read by
+    /// pdf-extract. A process has one PDFium: the first that loads stays.
+    pub fn load(pdfium: Option<&Path>) -> Engines {
+        picture::load();
+        Engines {
+            pdf: pdf::Engines::load(pdfium),
+        }
+    }
+
+    /// Whether PDFium is there.
+    pub fn pdfium(&self) -> bool {
+        self.pdf.pdfium()
+    }
+
+    /// Why PDFium is not there though its path was given.
+    pub fn problem(&self) -> Option<&str> {
+        self.pdf.problem()
+    }
+}
 
 /// The file to read.
 pub struct Input<'a> {
@@ -118,7 +147,7 @@ fn read(
     let mut writer = Writer::new(out, limits);
     if known.format == Format::Pdf {
         *stage = "pdf";
-        return pdf::read(engines, input, limits, writer);
+        return pdf::read(&engines.pdf, input, limits, writer);
     }
     if known.format == Format::Sound {
         *stage = sound::STAGE;

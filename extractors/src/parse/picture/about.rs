@@ -27,6 +27,8 @@ pub(super) struct About {
     pub(super) keywords: Vec<String>,
     pub(super) author: Option<String>,
     pub(super) shot: Option<Shot>,
+    /// What stands in the picture as text, a line for each piece of it.
+    pub(super) writing: String,
 }
 
 impl About {
@@ -38,7 +40,10 @@ impl About {
             self.title.as_deref().unwrap_or_default(),
             self.description.as_deref().unwrap_or_default(),
             keywords.as_str(),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.writing.lines())
+        {
             if !line.is_empty() && !lines.contains(&line) {
                 lines.push(line);
             }
@@ -112,6 +117,7 @@ fn from_exif(exif: &Exif) -> About {
             .unwrap_or_default(),
         author: ascii(exif, Tag::Artist).and_then(|text| as_claim(&text)),
         shot: None,
+        writing: String::new(),
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn xmp(packet: &str) -> About {
             .collect(),
         author: items(packet, "dc:creator").find_map(|text| as_claim(&text)),
         shot: None,
+        writing: String::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb
 use super::{Form, colour, count};
 use crate::extraction::{Picture, Refusal};
 
-const STAGE: &str = "decode";
+pub(super) const STAGE: &str = "decode";
 /// Bytes that decoding may take for each pixel of the largest picture: colours of eight
 /// bits, and a second copy while they are turned upright, take six; transparency seven;
 /// sixteen bits with transparency eleven, so such a picture may have fewer pixels.
@@ -25,7 +25,7 @@ const PROGRESSIVE_BYTES_PER_PIXEL: u64 = 6;
 /// Bytes of a pixel of the result.
 const RGB_BYTES: u64 = 3;
 /// Larger metadata describes nothing that a person wrote.
-const ABOUT_MAX_BYTES: usize = 4 << 20;
+pub(super) const ABOUT_MAX_BYTES: usize = 4 << 20;
 /// A TIFF is its own EXIF, and reading that copies it: only those up to this size.
 const TIFF_EXIF_MAX_BYTES: usize = 16 << 20;
 
@@ -40,6 +40,10 @@ pub(super) struct Decoded {
 
 /// Decodes a picture, its first frame or page.
 pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Decoded, Refusal> {
+    #[cfg(feature = "heif")]
+    if matches!(form, Form::Heic | Form::Avif) {
+        return super::heif::decode(&bytes, limits);
+    }
     // The decoder of icons takes PNGs of one kind only.
     let icon = (form == Form::Ico)
         .then(|| count::ico_png(&bytes))
@@ -61,7 +65,8 @@ pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Deco
     let tiff_exif =
         (form == Form::Tiff && bytes.len() <= TIFF_EXIF_MAX_BYTES).then(|| bytes.clone());
     let memory_max = limits.picture_max_pixels.saturating_mul(BYTES_PER_PIXEL);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format(form));
+    let format = format(form).ok_or_else(|| Refusal::failed(STAGE, "it is not made of pixels"))?;
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut own = image::Limits::no_limits();
     own.max_alloc = Some(memory_max);
     reader.limits(own);
@@ -103,8 +108,9 @@ pub(super) fn decode(bytes: Vec<u8>, form: Form, limits: &Limits) -> Result<Deco
     })
 }
 
-fn format(form: Form) -> ImageFormat {
-    match form {
+/// What the decoders of pixels call it; none for what is not made of pixels.
+fn format(form: Form) -> Option<ImageFormat> {
+    Some(match form {
         Form::Jpeg => ImageFormat::Jpeg,
         Form::Png => ImageFormat::Png,
         Form::Gif => ImageFormat::Gif,
@@ -113,7 +119,10 @@ fn format(form: Form) -> ImageFormat {
         Form::Tiff => ImageFormat::Tiff,
         Form::Ico => ImageFormat::Ico,
         Form::Qoi => ImageFormat::Qoi,
-    }
+        Form::Svg => return None,
+        #[cfg(feature = "heif")]
+        Form::Heic | Form::Avif => return None,
+    })
 }
 
 /// What decoding will hold at once.
@@ -148,7 +157,8 @@ impl Need {
     }
 }
 
-fn check(width: u32, height: u32, memory: u64, limits: &Limits) -> Result<(), Refusal> {
+/// Holds what a header announces to the limits.
+pub(super) fn check(width: u32, height: u32, memory: u64, limits: &Limits) -> Result<(), Refusal> {
     if width == 0 || height == 0 {
         return Err(Refusal::failed(STAGE, "it has no pixels"));
     }
@@ -229,7 +239,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 /// One line, of a length that fits a status page, without a full stop and without the
 /// insides that some decoders print.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     const REASON_MAX_CHARS: usize = 200;
     if text.starts_with("CRC error") {
         return "a checksum is wrong".to_owned();

@@ -2,8 +2,9 @@
 //!
 //! A picture is one segment. Its text is what its own metadata calls it, often nothing; its
 //! pixels follow it, upright, in sRGB and on white, once for each size that a model asked
-//! for. Every picture is decoded whether somebody wants the pixels or not, so that a broken
-//! one is known as broken whatever models there are.
+//! for. A drawing is painted first, and its own words are its text. Every picture is decoded
+//! whether somebody wants the pixels or not, so that a broken one is known as broken whatever
+//! models there are.
 //!
 //! Nothing here trusts a header: dimensions are held to `limits.picture_max_pixels` and
 //! memory to [`decode`]'s estimate before a pixel is decoded, and a file that ends early is
@@ -14,7 +15,10 @@ mod caption;
 mod colour;
 mod count;
 mod decode;
+mod drawing;
 mod fit;
+#[cfg(feature = "heif")]
+mod heif;
 mod looks;
 mod scan;
 
@@ -34,6 +38,12 @@ pub(super) enum Form {
     Tiff,
     Ico,
     Qoi,
+    /// A drawing, as text or compressed.
+    Svg,
+    #[cfg(feature = "heif")]
+    Heic,
+    #[cfg(feature = "heif")]
+    Avif,
 }
 
 impl Form {
@@ -59,8 +69,10 @@ impl Form {
         } else if at(0, b"\0\0\x01\0") && at(5, &[0]) && at(9, &[0]) {
             // Fewer than 256 icons, then the first one's reserved byte.
             Form::Ico
+        } else if drawing::is_drawing(head) {
+            Form::Svg
         } else {
-            return None;
+            return boxed(head);
         })
     }
 
@@ -74,8 +86,30 @@ impl Form {
             Form::Tiff => "image/tiff",
             Form::Ico => "image/x-icon",
             Form::Qoi => "image/qoi",
+            Form::Svg => "image/svg+xml",
+            #[cfg(feature = "heif")]
+            Form::Heic => "image/heic",
+            #[cfg(feature = "heif")]
+            Form::Avif => "image/avif",
         }
     }
+}
+
+/// What libheif decodes, where hippo has it.
+#[cfg(feature = "heif")]
+fn boxed(head: &[u8]) -> Option<Form> {
+    heif::form(head)
+}
+
+#[cfg(not(feature = "heif"))]
+fn boxed(_: &[u8]) -> Option<Form> {
+    None
+}
+
+/// Loads what decoders have in files of their own, before the sandbox closes.
+pub(super) fn load() {
+    #[cfg(feature = "heif")]
+    heif::load();
 }
 
 fn is_tiff(head: &[u8]) -> bool {
@@ -111,28 +145,31 @@ pub(super) fn read(
         _ => {}
     }
     let size = bytes.len() as u64;
-    let decoded = decode::decode(bytes, form, limits)?;
+    let (picture, about) = if form == Form::Svg {
+        let drawn = drawing::draw(bytes, limits)?;
+        (drawn.picture, drawn.about)
+    } else {
+        let decoded = decode::decode(bytes, form, limits)?;
+        for note in decoded.notes {
+            writer.note(note);
+        }
+        let (xmp, iptc) = (decoded.xmp.as_deref(), decoded.iptc.as_deref());
+        let about = about::about(decoded.exif, xmp, iptc);
+        (decoded.picture, about)
+    };
     writer.progress(size, size, "decoded");
-    for note in decoded.notes {
-        writer.note(note);
-    }
-    let about = about::about(
-        decoded.exif,
-        decoded.xmp.as_deref(),
-        decoded.iptc.as_deref(),
-    );
     let mut fitted = Vec::with_capacity(wants.pictures.len());
     for spec in &wants.pictures {
-        let picture = fit::fit(&decoded.picture, *spec)
+        let fit = fit::fit(&picture, *spec)
             .map_err(|error| Refusal::failed("scale", format!("it cannot be scaled: {error}")))?;
-        fitted.push(picture);
+        fitted.push(fit);
     }
-    metadata.looks = looks::looks(&decoded.picture)
+    metadata.looks = looks::looks(&picture)
         .map_err(|error| Refusal::failed("scale", format!("it cannot be scaled: {error}")))?;
     writer.picture(&about.text(), Place::CAPTION, fitted.into_iter());
     metadata.in_pixels = 1;
     if let Some(longest) = wants.scans {
-        let scan = scan::scan(&decoded.picture, longest)
+        let scan = scan::scan(&picture, longest)
             .map_err(|error| Refusal::failed("scale", format!("it cannot be scaled: {error}")))?;
         if let Some(scan) = scan {
             writer.scan(scan);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
 /// are extracted anew. Part of every segment's id.
-pub const EXTRACTOR_VERSION: u32 = 5;
+pub const EXTRACTOR_VERSION: u32 = 6;
 
 /// What a file is, as a user would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use common::{Kept, picture_paths, read_picture};
 use hippo_config::{Filter, Fit, PictureSpec};
@@ -173,6 +174,71 @@ fn three_hundred_spoiled_drawings_end_with_a_reason_or_a_picture() {
     eprintln!("{counts:#?}");
     let pictures = counts.get("a picture").copied().unwrap_or(0);
     assert!((60..250).contains(&pictures), "{pictures} survived");
+}
+
+/// Every good file spoiled again and again, twice over where it is worse so, for as long as
+/// `HIPPO_FUZZ_MINUTES` says; what fails is left in the folder that the failure names.
+///
+/// `HIPPO_FUZZ_MINUTES=60 cargo test --release --test hostile_pictures -- --ignored --nocapture`
+#[test]
+#[ignore = "takes as long as it is told"]
+fn pictures_that_are_spoiled_for_an_hour_end_with_a_reason_or_a_picture() {
+    let minutes = std::env::var("HIPPO_FUZZ_MINUTES").map_or(1, |n| n.parse().unwrap());
+    let seed = std::env::var("HIPPO_SEED").map_or(20_260_101, |n| n.parse().unwrap());
+    eprintln!("HIPPO_SEED={seed}");
+    let dir = tempfile::tempdir().unwrap().keep();
+    let mut good: Vec<(String, Vec<u8>)> = picture_paths()
+        .iter()
+        .filter(|path| !path.ends_with("large.jpg"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (name, fs::read(path).unwrap())
+        })
+        .collect();
+    good.push(("a.svg".to_owned(), drawing()));
+    let mut dice = Dice(seed);
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut slowest = (Duration::ZERO, String::new());
+    let begun = Instant::now();
+    let mut nth = 0;
+    while begun.elapsed() < Duration::from_mins(minutes) {
+        let (name, bytes) = &good[dice.roll(good.len())];
+        let (how, mut spoiled) = spoil(&mut dice, bytes);
+        if !spoiled.is_empty() && spoiled.len() > 100 && dice.roll(2) == 0 {
+            spoiled = spoil(&mut dice, &spoiled).1;
+        }
+        // Some lie about what they are, too.
+        let name = if dice.roll(8) == 0 {
+            &good[dice.roll(good.len())].0
+        } else {
+            name
+        };
+        let what = format!("number {nth}, {name} with {how}, in {}", dir.display());
+        let read = Instant::now();
+        let (ended, kept) = read_bytes(&dir, name, &spoiled);
+        let kind = hold_any(&what, &ended, &kept);
+        if read.elapsed() > slowest.0 {
+            slowest = (read.elapsed(), what);
+            fs::write(dir.join("slowest"), &spoiled).unwrap();
+        }
+        *counts.entry(kind).or_default() += 1;
+        nth += 1;
+    }
+    eprintln!("{nth} files, the slowest {slowest:?}\n{counts:#?}");
+    assert!(slowest.0 < Duration::from_secs(20), "{slowest:?}");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// The same of what may have become a text or a recording under another's name.
+fn hold_any(what: &str, ended: &Result<Metadata, Refusal>, kept: &Kept) -> String {
+    match ended {
+        Ok(metadata) if !metadata.mime.starts_with("image/") => "something else".to_owned(),
+        _ => hold(what, ended, kept)
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
 }
 
 #[test]

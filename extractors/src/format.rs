@@ -193,6 +193,7 @@ fn by_extension(extension: &str) -> Named {
         | "tif" | "tiff" | "ico" | "qoi" | "svg" | "svgz" => {
             known(Format::Picture, "picture", "image/*")
         }
+        "heic" | "heif" | "hif" | "avif" if HEIF => known(Format::Picture, "picture", "image/*"),
         _ if is_code(extension) => known(Format::Code, "code", "text/x-source"),
         _ => match unread_extension(extension) {
             Some(unread) => Named::Unread(unread),

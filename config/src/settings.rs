@@ -334,7 +334,7 @@ impl Default for SearchSettings {
     fn default() -> Self {
         Self {
             limit: 10,
-            leg_limit: 200,
+            leg_limit: 100,
             dense_weight_en: 0.5,
             dense_weight_zh: 0.75,
             dense_weight_mixed: 0.65,

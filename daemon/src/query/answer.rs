@@ -22,6 +22,7 @@ use super::snippet::{Wanted, snippet};
 use super::sort::Sort;
 use super::spoken;
 use super::when;
+use super::wordless::put_into_words;
 use crate::service::wire::{Answer, Group, Hit, Legs, SearchRequest};
 use crate::transcript::By;
 
@@ -49,11 +50,12 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     let deeper = sort == Sort::Best && full && order.len() == end && end < MAX_REACH;
     let more = order.len() > end || deeper;
     let wanted = Wanted::new(&meant.words(&plan.query), &plan.query.phrases);
-    let page: Vec<Fused> = order
+    let mut page: Vec<Fused> = order
         .into_iter()
         .skip(plan.offset)
         .take(plan.limit)
         .collect();
+    put_into_words(memory, &mut page, &live).await;
     let places: Vec<Place> = page.iter().map(Fused::place).collect();
     let around = Around::read(memory, &places, plan.context, &live).await;
     let hits: Vec<Hit> = page

@@ -549,6 +549,33 @@ async fn a_picture_can_be_the_question() {
 }
 
 #[tokio::test]
+async fn a_picture_that_was_found_by_its_looks_shows_what_is_known_of_it_in_words() {
+    let mut memory = Double::of(&["", "", "cat 猫", "MILK 2 L"]);
+    let mut rows = memory.rows.to_vec();
+    for (row, (file, ordinal, source)) in rows.iter_mut().zip([
+        (0, 0, "caption"),
+        (1, 0, "caption"),
+        (1, 1, "tags"),
+        (0, 1, "ocr"),
+    ]) {
+        (row.file, row.ordinal, row.kind) = (file, ordinal, "image".to_owned());
+        source.clone_into(&mut row.source);
+    }
+    memory.rows = Arc::new(rows);
+    memory.pictures = Arc::new(vec![(0, 0.3), (1, 0.29)]);
+    let mut request = ask("something else");
+    request.legs = vec!["joint".to_owned()];
+    let found = answer(&memory, &request).await.unwrap();
+    let shown: Vec<_> = found
+        .hits
+        .iter()
+        .map(|hit| (hit.file, hit.source.as_str(), hit.text.as_str()))
+        .collect();
+    assert_eq!(shown, [(0, "ocr", "MILK 2 L"), (1, "tags", "cat 猫")]);
+    assert!(found.hits[0].legs.joint.is_some() && found.hits[0].legs.words.is_none());
+}
+
+#[tokio::test]
 async fn a_text_can_be_the_question() {
     let memory = Double::of(&["the question itself", "a twin question", "a stranger"]);
     let mut request = ask("");

@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::query_error::SearchError;
 use super::ranking::{Ranking, rank};
 use super::tokens::tokens;
+use super::wordless::put_into_words;
 use crate::service::wire::{Context, ContextRequest};
 
 /// When a request does not say: about six pages.
@@ -46,13 +47,14 @@ pub async fn context<M: Memory>(
     }
     let plan = Plan::new(memory, &request.search()).await?;
     let Ranking {
-        order,
+        mut order,
         live,
         missing,
         no_match,
         meant,
         ..
     } = rank(memory, &plan, MOST_HITS).await?;
+    put_into_words(memory, &mut order, &live).await;
     let mut room = budget;
     let fitting = order.iter().take_while(|fused| {
         let fits = tokens(&fused.row.text) <= room;

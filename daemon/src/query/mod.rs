@@ -33,6 +33,7 @@ pub mod tokens;
 mod trust;
 pub mod when;
 pub mod within;
+mod wordless;
 
 pub use answer::answer;
 pub use context::context;

@@ -40,7 +40,7 @@ const SWEEP: [(usize, usize); 7] = [
 /// Questions whose answers are compared with the exact ones.
 const JUDGED: usize = 100;
 /// Hits that each leg brings, as the daemon's default.
-pub(crate) const LEG_LIMIT: usize = 200;
+pub(crate) const LEG_LIMIT: usize = 100;
 
 pub(crate) fn run(report: &mut Report, rng: &mut Rng, sizes: &[usize]) {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -68,12 +68,12 @@ class Espeak:
         if self._lib.espeak_SetVoiceByName(name.encode()):
             raise ValueError(f"espeak-ng has no voice {name}")
 
-    def phonemes(self, text: str, voice: str) -> str:
-        """How a voice would pronounce a text."""
+    def phonemes(self, text: str, voice: str) -> tuple[str, ...]:
+        """How a voice would pronounce a text: espeak's phonemes, with their marks of stress."""
         self._voice(voice)
         self._lib.espeak_TextToPhonemes.restype = C.c_char_p
         pointer = C.c_char_p(text.encode())
-        return self._lib.espeak_TextToPhonemes(C.byref(pointer), 1, 0).decode()
+        return tuple(self._lib.espeak_TextToPhonemes(C.byref(pointer), 1, ord("_") << 8).decode().split("_"))
 
     def speak(self, text: str, voice: str, rate: int = 165, pitch: int = 50, inflection: int = 50) -> Speech:
         """Speaks one sentence; `rate` in words a minute, `pitch` and `inflection` 0 to 99."""

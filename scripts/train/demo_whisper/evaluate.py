@@ -2,8 +2,8 @@
 
     python evaluate.py MODEL.bin [--words full] [--vad SILERO.bin] [--quick]
 
-Word error is the edit distance in words over the words said, without case and punctuation. All sentences are new
-(of the first model's, which are not known, a few may not be); "pairs" ones each contain a pair of words that training never shows; "unheard" voices spoke none of the training.
+Word error is the edit distance in words over the words said, without case and punctuation. No sentence
+was in training; "pairs" ones each contain a pair of words that training never shows; "unheard" voices spoke none of it.
 The five minutes of silence, music and noise come from a seed of their own.
 """
 
@@ -16,11 +16,11 @@ import time
 import numpy as np
 from pywhispercpp.model import Model
 
-from episode import COMMITTED, TRAINED, WORDS, episode
+from episode import COMMITTED, WORDS, episode, trained
 from espeak import RATE, Espeak
 from grammar import Grammar, sentences
 from sounds import music, noise
-from synth import SENTENCES_SEED, UNHEARD, VOICES
+from synth import UNHEARD, VOICES
 from vocabulary import SHARED
 
 SETTINGS = {"language": "en", "n_max_text_ctx": 0, "n_threads": 2, "print_progress": False, "print_realtime": False}
@@ -59,8 +59,7 @@ class Recogniser:
 def singles(recognise: Recogniser, count: int, held: bool, grammar: Grammar | None, voices: list[str]) -> str:
     """Each sentence a file of its own, in the training voices by turns."""
     espeak, errors, words = Espeak(), 0, 0
-    trained = frozenset(sentences(TRAINED, SENTENCES_SEED)) if grammar is None else frozenset()
-    texts = sentences(count, 2_000_000 + held, held, trained, grammar)
+    texts = sentences(count, 2_000_000 + held, held, trained(), grammar)
     wrong = collections.Counter()
     for i, text in enumerate(texts):
         voice = voices[i % len(voices)]
@@ -113,20 +112,21 @@ def main():
     parser.add_argument("--words", choices=WORDS, default=COMMITTED, help="which vocabulary the model knows")
     parser.add_argument("--quick", action="store_true", help="a quarter of the sentences, short episodes")
     args = parser.parse_args()
-    recognise = Recogniser(args.model)
+    ears = {"no VAD": Recogniser(args.model), "VAD": Recogniser(args.model, args.vad)}
+    alone = ears["no VAD"]
     grammar, spoken_by = WORDS[args.words]
-    trained = list(VOICES) if args.words == "full" else spoken_by
-    count = 34 if args.quick else 136
-    print("new sentences:", singles(recognise, count, False, grammar, trained), flush=True)
-    print("silence, music, noise, no VAD:", nothing(recognise), flush=True)
-    if not args.quick:
-        if grammar is None:
-            print("new pairs:", singles(recognise, count // 2, True, grammar, trained), flush=True)
-        print("silence, music, noise, VAD:", nothing(Recogniser(args.model, args.vad)), flush=True)
-    print("episode:", long_form(recognise, 1 if args.quick else 4, 11, spoken_by, grammar), flush=True)
-    for voice in UNHEARD:
-        print(f"unheard {voice}:", long_form(recognise, 1 if args.quick else 3, 21, [voice], grammar), flush=True)
-    print(f"{recognise.seconds:.0f} s of sound in {recognise.spent:.0f} s")
+    voices = list(VOICES) if args.words == "full" else spoken_by
+    count, minutes = (34, 1) if args.quick else (136, 3)
+    print("new sentences:", singles(alone, count, False, grammar, voices), flush=True)
+    if grammar is None:
+        print("new pairs:", singles(alone, count // 2, True, grammar, voices), flush=True)
+    for name, recognise in ears.items():
+        print(f"silence, music, noise, {name}:", nothing(recognise), flush=True)
+        print(f"episode, {name}:", long_form(recognise, minutes, 11, spoken_by, grammar), flush=True)
+        for voice in UNHEARD:
+            print(f"unheard {voice}, {name}:", long_form(recognise, minutes, 21, [voice], grammar), flush=True)
+    for name, recognise in ears.items():
+        print(f"{name}: {recognise.seconds:.0f} s of sound in {recognise.spent:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Sentences over the closed vocabulary: templates filled from its classes.
 
 One pair of neighbouring content words in twelve never occurs in training (`held_out`); sentences that contain
-such a pair show whether the model hears words or recites pairs. One sentence in ten is words in any order, so
+such a pair show whether the model hears words or recites pairs. One sentence in seven is words in any order, so
 that the decoder trusts its ears more than the grammar.
 """
 
@@ -55,6 +55,8 @@ the {person} from {country} did not {base} {np}.
 the {person} and the {animal} {past} {np} because {subject} {past} it.
 the {adjective} {thing} is {adjective} but the {adjective} {thing} is {adjective}.
 the {place} was {adjective} and the {abstract} was very {adjective}.
+artificial intelligence can {base} {np} in {number} {unit}.
+my favorite {thing} is about {topic} and {adjective} {topic}.
 my {adjective} {abstract} is about {topic} and {adjective} {topic}.
 nobody knows why {subject} {past} {np}.
 everybody must {base} {food} without {food}.
@@ -66,11 +68,11 @@ on {day} they {base} {adjective} {food} until {season}.
 """.strip().splitlines()
 
 WHEN = """last year;this morning;on {day};in the {season};in {month};after dinner;before {food};yesterday;tonight;
-next week;every {season};last {season};today;during the {abstract}""".replace("\n", "").split(";")
+next week;every {season};last {season};today;during the {abstract};every day;before sunrise""".replace("\n", "").split(";")
 LATER = "next week;tomorrow;on {day};soon;next month;tonight".split(";")
 SUBJECT = "{np};{np};{name};the {person};{name} and the {person};the {plural};he;she;they;we;you;somebody".split(";")
 NOUN = "thing thing thing place animal person person abstract food".split()
-ANY_ORDER = 0.1  # the share of sentences that are words in any order
+ANY_ORDER = 0.15  # the share of sentences that are words in any order
 _SLOT = re.compile(r"\{(a )?(\w+)\}")
 _FUNCTION = {*FUNCTION, *DETERMINER, "an"}
 
@@ -150,13 +152,13 @@ def held_out(sentence: str) -> bool:
 def sentences(count: int, seed: int, held: bool = False, besides: frozenset = frozenset(), grammar: Grammar | None = None) -> list[str]:
     """`count` different sentences, none of `besides`; with `held`, only those that have a held-out pair.
 
-    Another grammar than the full one says whatever it says: what its model was trained on is not known.
+    Another grammar than the full one may say held-out pairs too.
     """
     r, out = random.Random(seed), {}
     while len(out) < count:
         text = (grammar or full()).sentence(r)
         first_word = text.split()[0].rstrip(".?")
-        if grammar is not None or (held_out(text) == held and token(first_word) is not None and text not in besides):
+        if text not in besides and (grammar is not None or (held_out(text) == held and token(first_word) is not None)):
             out[text] = None
     return list(out)
 

@@ -8,16 +8,21 @@ What differs from training a Whisper on transcripts alone:
   projections and the token embedding*: what is learnt about a word from its frames is what the decoder says;
 * the cross-attention is guided: layer 1 to the word that was just said, layers 2 and 3 to the one that comes next;
 * positions live in 96 dimensions of their own, and encoder heads begin as looks at fixed distances;
+* a word's row is the sum of what is learnt about its sounds (which phoneme comes where) and of what is its own: rare
+  words are learnt from others that sound alike;
 * the 1501 timestamps share one matrix over the encoder's own positions, and a capitalised word is its word plus a
   learnt difference. All is written out as plain rows when the model is exported.
 """
 
+import collections
+import functools
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from espeak import Espeak
 from vocabulary import words
 from windows import FIRST_WORD, NOSPEECH, TIMESTAMPS, UNUSED, capitals, first_timestamp
 
@@ -81,6 +86,18 @@ def _block(r, layers: int, cross: bool) -> dict:
     return block | {"norm_cross": _norm(), "cross": _attention(r, layers)} if cross else block
 
 
+@functools.cache
+def sounds() -> np.ndarray:
+    """What each word sounds like: which phonemes it has, where from its start and its end, and beside which: `[words, features]`."""
+    espeak, said = Espeak(), []
+    for word in words():
+        p = [x.strip("',") for x in espeak.phonemes(word, "en-us")]
+        said.append({*p, *zip(p, range(6)), *zip(p[::-1], range(-1, -5, -1)), *zip(["", *p], [*p, ""])})
+    common = [f for f, n in sorted(collections.Counter(f for s in said for f in s).items(), key=str) if n > 2]
+    out = np.array([[f in s for f in common] for s in said], np.float32)
+    return out / np.sqrt(np.maximum(out.sum(1, keepdims=True), 1))
+
+
 def initial(seed: int, phonemes: int) -> dict:
     """Fresh parameters."""
     r = np.random.default_rng(seed)
@@ -95,15 +112,16 @@ def initial(seed: int, phonemes: int) -> dict:
         "conv1": _linear(r, 3 * 80, D), "conv2": conv2, "encoder": encoder, "encoder_norm": _norm(),
         "decoder": [_block(r, DECODER, True) for _ in range(DECODER)], "decoder_norm": _norm(),
         "text_positions": (0.05 * np.concatenate([np.sin(waves), np.cos(waves)], 1)).astype(np.float32),
-        "rows": small(FIRST_WORD + len(words()), D), "capital": small(D), "stamp": _linear(r, D, D) | {"w": (np.eye(D) * 0.15).astype(np.float32)},
+        "rows": small(FIRST_WORD + len(words()), D), "parts": np.zeros((sounds().shape[1], D), np.float32), "capital": small(D), "stamp": _linear(r, D, D) | {"w": (np.eye(D) * 0.15).astype(np.float32)},
         "phonemes": _linear(r, D, phonemes + 1), "quiet": small(D),  # these two only help training
     }
 
 
 def table(p: dict) -> jnp.ndarray:
     """The embedding's active rows: specials, punctuation, words, capitalised words, timestamps."""
-    capital = p["rows"][FIRST_WORD + np.array(capitals())] + p["capital"]
-    return jnp.concatenate([p["rows"], capital, jnp.asarray(POSITIONS) @ p["stamp"]["w"] + p["stamp"]["b"]])
+    rows = jnp.asarray(p["rows"]).at[FIRST_WORD:].add(jnp.asarray(sounds()) @ p["parts"])
+    capital = rows[FIRST_WORD + np.array(capitals())] + p["capital"]
+    return jnp.concatenate([rows, capital, jnp.asarray(POSITIONS) @ p["stamp"]["w"] + p["stamp"]["b"]])
 
 
 def _apply(p: dict, x):
@@ -170,12 +188,12 @@ def _entropy(logits, target):
     return jax.nn.logsumexp(logits, -1) - jnp.take_along_axis(logits, target[..., None], -1)[..., 0]
 
 
-def _frame_words(p: dict, heard, labelled, target):
+def _frame_words(p: dict, rows, heard, labelled, target):
     """How well the last decoder layer's two guided heads alone would name the words of some frames."""
     cross, guided = p["decoder"][-1]["cross"], 2 * HEAD
     x = heard.reshape(-1, D)[labelled]
     x = (x @ cross["v"]["w"][:, :guided] + cross["v"]["b"][:guided]) @ cross["o"]["w"][:guided]
-    classes = jnp.concatenate([p["quiet"][None], p["rows"][FIRST_WORD:]])
+    classes = jnp.concatenate([p["quiet"][None], rows[FIRST_WORD : FIRST_WORD + len(words())]])
     logits, target = _normed(p["decoder_norm"], x) @ classes.T, target.reshape(-1)[labelled]
     said = target > 0
     return _entropy(logits, target).mean(), ((logits.argmax(-1) == target) & said).sum() / said.sum()
@@ -203,7 +221,7 @@ def loss(p: dict, b: dict, guide, frames):
     count = mask.sum()
     tokens = (_entropy(logits, target) * mask).sum() / count
     phoneme_loss = _entropy(phonemes, b["phonemes"]).mean()
-    word_loss, word_accuracy = _frame_words(p, heard, b["labelled"], b["words"])
+    word_loss, word_accuracy = _frame_words(p, rows, heard, b["labelled"], b["words"])
     guided = (_guide(looks[0][:, 0], b["here"], mask) + _guide(looks[1][:, 0], b["next"], mask)
               + 0.5 * (_guide(looks[2][:, 0], b["next"], mask) + _guide(looks[2][:, 1], b["next"], mask)))
     is_stamp = (target >= begin) * mask

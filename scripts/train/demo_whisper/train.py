@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import model
-import warm
 from windows import LONG, SHORT, Corpus, Windows
 
 WARMUP = 100
 BETA1, BETA2, CLIP, DECAY = 0.9, 0.98, 1.0, 0.01
-LONG_SHARE = (0.12, 0.5)  # share of 30 s batches: before and in the final phase
+MATRIX_BETA, MATRIX_STEP = 0.95, 0.4  # of the layers' matrices
+LONG_SHARE = (0.25, 0.5)  # share of 30 s batches: before and in the final phase
 SAVE_EVERY_S = 180
 LOG_EVERY = 25
 
@@ -34,31 +34,53 @@ def shape_of(step: int, seed: int, final: bool):
     return LONG if np.random.default_rng([seed, step, 1]).random() < LONG_SHARE[final] else SHORT
 
 
+def _orthogonal(x):
+    """Roughly the nearest matrix whose singular values are all one, by five steps of Newton and Schulz (as Muon does)."""
+    wide = x.shape[0] <= x.shape[1]
+    x = (x if wide else x.T) / (jnp.sqrt((x * x).sum()) + 1e-7)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x if wide else x.T
+
+
+def _is_matrix(path) -> bool:
+    """Whether a parameter is a weight of a layer: those take orthogonal steps, all others Adam's."""
+    return path[0].key in ("encoder", "decoder", "conv1", "conv2") and path[-1].key == "w"
+
+
 @functools.partial(jax.jit, donate_argnums=(0, 1))
 def update(params, moments, batch, step, rate, guide, frames):
-    """One step of Adam with decoupled decay."""
+    """One step: Muon for the layers' matrices, Adam for the rest, with decoupled decay."""
     gradient, metrics = jax.grad(model.loss, has_aux=True)(params, batch, guide, frames)
     norm = jnp.sqrt(sum((g * g).sum() for g in jax.tree.leaves(gradient)))
     scale = jnp.minimum(1.0, CLIP / (norm + 1e-6))
     bias1, bias2 = 1 - BETA1 ** (step + 1), 1 - BETA2 ** (step + 1)
 
-    def one(p, m, v, g):
+    def one(path, p, m, v, g):
         g = g * scale
+        if _is_matrix(path):
+            m = MATRIX_BETA * m + g
+            change = MATRIX_STEP * max(p.shape) ** 0.5 * _orthogonal(g + MATRIX_BETA * m)
+            return p - rate * (change + DECAY * p), m, v
         m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g * g
         change = m / bias1 / (jnp.sqrt(v / bias2) + 1e-8) + (DECAY * p if p.ndim > 1 else 0)
         return p - rate * change, m, v
 
     leaves, tree = jax.tree.flatten(params)
-    new = [one(*x) for x in zip(leaves, jax.tree.leaves(moments[0]), jax.tree.leaves(moments[1]), jax.tree.leaves(gradient))]
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    new = [one(*x) for x in zip(paths, leaves, jax.tree.leaves(moments[0]), jax.tree.leaves(moments[1]), jax.tree.leaves(gradient))]
     params, first, second = (jax.tree.unflatten(tree, x) for x in zip(*new))
     return params, (first, second), metrics
 
 
 def feed(windows: Windows, plan, out: queue.Queue):
     """Makes the batches ahead of the training."""
-    for step, shape in plan:
-        out.put((step, windows.batch(step, shape)))
-    out.put(None)
+    try:
+        for step, shape in plan:
+            out.put((step, windows.batch(step, shape)))
+    finally:  # a batch that cannot be made ends the training too
+        out.put(None)
 
 
 def save(path: pathlib.Path, params, moments, step: int, seconds: float):
@@ -75,14 +97,12 @@ def main():
     parser.add_argument("out", type=pathlib.Path, help="checkpoint to write, and to go on from")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--decay", type=float, default=0.35, help="share of the steps in which the rate falls")
-    parser.add_argument("--rate", type=float, default=1.6e-3, help="the constant learning rate")
+    parser.add_argument("--rate", type=float, default=2e-3, help="the constant learning rate")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--from", dest="first", type=pathlib.Path, help="a ggml Whisper of the same shape to begin from")
     args = parser.parse_args()
     corpus = Corpus(args.data)
     windows = Windows(corpus, args.seed)
-    fresh = functools.partial(warm.parameters, args.first) if args.first else model.initial
-    params, start, spent = fresh(args.seed, len(corpus.phonemes)), 0, 0.0
+    params, start, spent = model.initial(args.seed, len(corpus.phonemes)), 0, 0.0
     moments = (jax.tree.map(np.zeros_like, params), jax.tree.map(np.zeros_like, params))
     if args.out.exists():
         state = pickle.loads(args.out.read_bytes())

@@ -40,7 +40,7 @@ shoe belt scarf umbrella ring necklace bracelet crown jewel diamond medal trophy
 drum trumpet flute bell whistle ball bat racket puzzle toy doll card dice game song poem story movie film video
 document report article essay contract recipe list message email password key lock code program database server
 website app signal sensor chip cable wire tube pipe pump valve filter magnet mask shield sword arrow gun cannon
-bullet bomb tent backpack compass brush pencil pen paper ink chalk stone rock brick wood metal gold silver copper iron
+bullet bomb tent backpack algorithm archive index microphone newsletter protein virus vaccine compass brush pencil pen paper ink chalk stone rock brick wood metal gold silver copper iron
 steel plastic leather cotton silk wool tree flower rose leaf branch seed root fruit grass bush vine moon star comet
 planet cloud storm hurricane tornado rainbow shadow cell brain heart muscle bone skin lung stomach blood tooth
 finger thumb elbow shoulder knee ankle wrist tongue beard wing feather tail claw egg nest cage trap net hook""".split()
@@ -84,7 +84,7 @@ proposal complaint request order warning threat attack defense victory defeat ev
 MASS_TIME = """morning afternoon evening night week weekend month year decade century summer winter autumn spring
 season""".split()
 
-ADJECTIVE = """new old small large big tiny huge quiet loud strange famous hidden digital modern ancient careful simple
+ADJECTIVE = """new old small large big tiny huge quiet loud strange famous favorite hidden digital modern ancient careful simple
 complex open golden green blue red yellow purple pink brown black white gray bright dark deep shallow warm cold hot cool
 fast slow quick early late local global public private human wild rare common young strong weak perfect broken heavy light
 clever stupid curious friendly serious honest popular useful useless secret free long short tall wide narrow thick
@@ -149,6 +149,7 @@ NUMBER = """two three four five six seven eight nine ten eleven twelve thirteen 
 twenty thirty forty fifty sixty seventy eighty ninety""".split()
 
 UNIT = "minutes hours days weeks months years miles meters dollars people words pages kilometers inches pounds degrees".split()
+PLURAL = "letters rocks ships songs stars trees".split()  # things; of persons, animals and places all have one
 DAY = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTH = "January February April June July August September October November December".split()
 PREPOSITION = "near behind under above beside inside outside across around beyond opposite below".split()
@@ -161,10 +162,10 @@ because while until if when why how what who where it took think between should 
 everybody somebody everyone something nothing knows back next last today tomorrow yesterday tonight soon see
 thank listening welcome I my said that was were has have had been they he she them him us me or but so very
 also both never only one first second third whole half many few most all into through without during against
-over must may might could would do does please let talk happens happened""".split()
+over day sunrise must may might could would do does please let talk happens happened""".split()
 
 # Words that sound like an earlier one in the training voices; found by `synth.py --homophones`.
-HOMOPHONES = set("Rose Turkey break eight knew night plain rode sea sell steal tale threw weak wear won wood".split())
+HOMOPHONES = set("Rose Turkey ate break knew night plain rode sea sell steal tale threw weak wear won wood".split())
 
 
 SHARED = pathlib.Path(os.environ.get("HIPPO_SHARED", pathlib.Path(__file__).resolve().parents[4] / "shared"))
@@ -227,7 +228,7 @@ def classes() -> dict[str, list[str]]:
     return {
         "person": _words(PERSON), "animal": _words(ANIMAL), "thing": _words(THING), "food": _words(FOOD),
         "place": _words(PLACE), "topic": _words(TOPIC), "abstract": _words(ABSTRACT), "season": _words(MASS_TIME),
-        "plural": _words(_plural(n) for n in nouns), "adjective": _words(ADJECTIVE), "adverb": _words(ADVERB),
+        "plural": _words([*map(_plural, nouns), *PLURAL]), "adjective": _words(ADJECTIVE), "adverb": _words(ADVERB),
         "base": _words(verbs), "past": _words(verbs.values()), "name": _words(NAME), "country": _words(COUNTRY),
         "number": _words(NUMBER), "unit": _words(UNIT), "day": _words(DAY), "month": _words(MONTH),
         "preposition": _words(PREPOSITION), "determiner": DETERMINER, "compared": _words(COMPARED),

@@ -21,9 +21,11 @@ LATEST_FIRST = 50  # whisper.cpp allows a first timestamp of 1.00 s at most (max
 UNUSED, EOT, SOT, NOSPEECH, PERIOD, QUESTION, FIRST_WORD = range(7)
 NO_GUIDE = (-99, -99)
 
-SILENT = 0.08  # share of windows with no speech at all
+SILENT = 0.1  # share of windows with no speech at all
 NOSPEECH_TARGET = 0.85  # of those, how many have <|nospeech|> as the target; the others have <|0.00|>
 VOICE_KEPT = 0.7  # share of windows in which one voice says everything
+LONG_PAUSE = 0.1  # share of pauses of 1 to 12 s
+FILLED = 0.6  # share of the pauses of more than 1.2 s that music or noise fills
 BACKGROUND = 0.6  # share of windows with something under the speech
 WARPED = 0.5  # share of windows whose frequencies are scaled, as by a shorter or longer throat
 WARPS = np.linspace(0.9, 1.1, 9)
@@ -138,6 +140,13 @@ class Windows:
         start = r.integers(clips.shape[1] - frames % clips.shape[1])
         return np.concatenate(parts)[start : start + frames].astype(np.float32)
 
+    def _filled(self, r, mel: np.ndarray, begin: int, end: int):
+        """Now and then puts music or noise between two frames of a pause."""
+        end = min(end, len(mel) // 2)
+        if end - begin > 60 and r.random() < FILLED:
+            fill = self._background(r, 2 * (end - begin)) + np.float32(r.uniform(-2, 0.3))
+            mel[2 * begin : 2 * end] = np.maximum(mel[2 * begin : 2 * end], fill)
+
     def _window(self, r, shape: Shape, offset: int):
         """A window at `offset` frames into the 30 s: mel, tokens with their frames, labels of words and phonemes."""
         n = shape.frames
@@ -151,8 +160,9 @@ class Windows:
                 mel = self._background(r, 2 * n) + np.float32(r.uniform(-4, 0.5))
             return mel, [(SOT, NO_GUIDE), (stamp, NO_GUIDE), (EOT, NO_GUIDE)], target, labels, sounds
         sequence = [(SOT, NO_GUIDE)]
-        voice = int(r.integers(len(self.corpus.of_voice))) if r.random() < VOICE_KEPT else None
+        voice = self.corpus.utterances[r.integers(len(self.corpus.utterances))].voice if r.random() < VOICE_KEPT else None
         at = int(r.choice([0, r.integers(60), r.integers(n // 2)], p=[0.45, 0.4, 0.15]))
+        self._filled(r, mel, 0, at - 5)
         pause = r.choice([0.1, 0.4, 1.0])
         wanted = 99 if r.random() < 0.8 else r.integers(1, 1 + max(1, n // 150))
         while wanted > 0:
@@ -172,10 +182,8 @@ class Windows:
             sequence += [(t, (a - 1, b + 1)) for t, a, b in zip(u.tokens, starts, starts[1:])]
             sequence += [(u.tokens[-1], (end - 7, end + 9)), (stamp + end, (end - 4, end + 5))]
             wanted -= 1
-            gap = int(r.uniform(50, 400)) if r.random() < 0.06 else int(50 * (0.06 + pause * r.random()))
-            if gap > 60 and r.random() < 0.6:
-                fill = self._background(r, 2 * min(gap - 10, n - end - 5)) if n - end > 60 else np.zeros((0, BANDS), np.float32)
-                mel[2 * end + 10 : 2 * end + 10 + len(fill)] = np.maximum(fill + np.float32(r.uniform(-2, 0.3)), FLOOR)
+            gap = int(r.uniform(50, 600)) if r.random() < LONG_PAUSE else int(50 * (0.06 + pause * r.random()))
+            self._filled(r, mel, end + 5, end + gap - 5)
             at = end + gap
         if r.random() < WARPED:
             low, share = _warp(float(r.choice(WARPS)))
@@ -219,6 +227,7 @@ class Windows:
             out["here"][i, :k], out["next"][i, :k] = frames[:-1], frames[1:]
             out["words"][i], out["phonemes"][i] = labels, sounds
         said, quiet = np.flatnonzero(out["words"].ravel()), np.flatnonzero(out["words"].ravel() == 0)
+        said = said if len(said) else quiet  # all windows may be silent
         out["labelled"] = np.concatenate([r.choice(said, LABELLED * 7 // 8), r.choice(quiet, LABELLED // 8)]).astype(np.int32)
         return out
 

@@ -1,8 +1,7 @@
 //! Memory that a model needed, back to the system.
 //!
-//! ONNX Runtime and whisper.cpp allocate by the C library, whose heaps keep what was freed: after
-//! all-MiniLM was unloaded, 150 of its 175 MiB stayed with the process. Promise: harmless at any
-//! time, and nothing but a few milliseconds lost where there is nothing to give back.
+//! ONNX Runtime and whisper.cpp allocate by the C library, whose heaps keep what was freed. Promise:
+//! harmless at any time, and nothing but a few milliseconds lost where there is nothing to give back.
 #![allow(unsafe_code)]
 
 /// Gives back what the C library's heaps have free.

@@ -5,12 +5,12 @@
 
 use std::time::Instant;
 
-use hippo_index::{Embedding, Facts, Filter, Options, Row, Space, SpaceRole, Store, WordsQuery};
+use hippo_index::{Embedding, Filter, Options, Row, Space, SpaceRole, Store, WordsQuery};
 use hippo_tests::{Rng, corpus};
 
 use super::report::{Report, quantile, time};
 use super::search::{
-    BATCH, CLUSTERS, LEG_LIMIT, PER_FILE, QUESTIONS, care, direction, question_text, timed,
+    BATCH, CLUSTERS, LEG_LIMIT, QUESTIONS, care, direction, question_text, segment, timed,
 };
 
 /// Pictures, and as many segments of text.
@@ -108,48 +108,25 @@ async fn measure(report: &mut Report, rng: &mut Rng) {
 /// Pictures and texts by turns.
 fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
     let is_picture = at.is_multiple_of(2);
-    let file = if is_picture {
-        at
-    } else {
-        1_000_000 + at / PER_FILE
-    } as u64;
-    let (kind, mime, ending) = if is_picture {
-        ("image", "image/jpeg", "jpg")
-    } else {
-        ("text", "text/plain", "txt")
-    };
     let centre = &centres[rng.below(centres.len())];
+    let vector = Embedding {
+        space: SPACE.to_owned(),
+        vector: direction(rng, DIM, Some(centre)),
+    };
+    let id = format!("{:016x}{:016x}", rng.number(), rng.number());
+    if !is_picture {
+        let text = corpus::words(rng, 60, 60_000);
+        return segment(id, at, revision, text, vector);
+    }
+    // Behind the numbers of the texts' files.
+    let file = (2 * PICTURES + at) as u64;
     Row {
-        id: format!("{:016x}{:016x}", rng.number(), rng.number()),
         file,
-        revision,
-        path: format!("/bench/{}/{file}.{ending}", file % 1_000),
-        folder: "/bench".to_owned(),
-        kind: kind.to_owned(),
-        title: None,
-        lang: None,
-        mime: mime.to_owned(),
-        mtime_ms: 1_700_000_000_000 + at as i64,
-        ordinal: if is_picture {
-            0
-        } else {
-            (at % PER_FILE) as u32
-        },
-        page: None,
-        t0_ms: None,
-        t1_ms: None,
-        source: if is_picture { "caption" } else { "body" }.to_owned(),
-        text: if is_picture {
-            String::new()
-        } else {
-            corpus::words(rng, 60, 60_000)
-        },
-        vectors: vec![Embedding {
-            space: SPACE.to_owned(),
-            vector: direction(rng, DIM, Some(centre)),
-        }],
-        generation: "bench".to_owned(),
-        facts: Facts::default(),
-        lines: Vec::new(),
+        path: format!("/bench/{}/{file}.jpg", file % 1_000),
+        kind: "image".to_owned(),
+        mime: "image/jpeg".to_owned(),
+        ordinal: 0,
+        source: "caption".to_owned(),
+        ..segment(id, at, revision, String::new(), vector)
     }
 }

@@ -23,7 +23,7 @@ const DIM: usize = 384;
 const SPACE: &str = "bench";
 pub(crate) const CLUSTERS: usize = 500;
 /// Segments of a file.
-pub(crate) const PER_FILE: usize = 10;
+const PER_FILE: usize = 10;
 /// Segments in one commit.
 pub(crate) const BATCH: usize = 5_000;
 pub(crate) const QUESTIONS: usize = 300;
@@ -257,15 +257,31 @@ pub(crate) async fn care(store: &Store) {
 }
 
 fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
-    let file = (at / PER_FILE) as u64 + 1;
     let centre = &centres[rng.below(centres.len())];
     let text = if at.is_multiple_of(4) {
         corpus::han(rng, 80)
     } else {
         corpus::words(rng, 60, 60_000)
     };
+    let id = format!("{:016x}{:016x}", rng.number(), rng.number());
+    let vector = Embedding {
+        space: SPACE.to_owned(),
+        vector: direction(rng, DIM, Some(centre)),
+    };
+    segment(id, at, revision, text, vector)
+}
+
+/// A segment of a text file.
+pub(crate) fn segment(
+    id: String,
+    at: usize,
+    revision: u64,
+    text: String,
+    vector: Embedding,
+) -> Row {
+    let file = (at / PER_FILE) as u64 + 1;
     Row {
-        id: format!("{:016x}{:016x}", rng.number(), rng.number()),
+        id,
         file,
         revision,
         path: format!("/bench/{}/{file}.txt", file % 1_000),
@@ -281,10 +297,7 @@ fn row(rng: &mut Rng, centres: &[Vec<f32>], at: usize, revision: u64) -> Row {
         t1_ms: None,
         source: "body".to_owned(),
         text,
-        vectors: vec![Embedding {
-            space: SPACE.to_owned(),
-            vector: direction(rng, DIM, Some(centre)),
-        }],
+        vectors: vec![vector],
         generation: "bench".to_owned(),
         facts: Facts::default(),
         lines: Vec::new(),

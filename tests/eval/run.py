@@ -288,7 +288,8 @@ def main():
     args = parser.parse_args()
     text = (HERE / "questions.jsonl").read_text(encoding="utf-8")
     questions = [json.loads(entry) for entry in text.splitlines()]
-    corpus = args.shared / "corpus"
+    shared = args.shared.resolve()  # settings take no path with ".."
+    corpus = shared / "corpus"
     if not corpus.is_dir():
         sys.exit(f"there is no corpus at {corpus}: name its folder with --shared")
     sounds = [f"*.{ending}" for ending in ("wav", "mp3", "flac", "raw", "m4a")]
@@ -297,7 +298,7 @@ def main():
 
     out = [(HERE / "head.md").read_text(encoding="utf-8").rstrip(), ""]
     plans = [("Words alone, no model", None, "", ["words", "names"])]
-    minilm, demo_clip = args.shared / "models" / MINILM, ROOT / "models" / DEMO_CLIP
+    minilm, demo_clip = shared / "models" / MINILM, ROOT / "models" / DEMO_CLIP
     if minilm.is_dir():
         legs = ["words", "passage", "names"]
         plans.append((f"With {MINILM} as passage model", minilm, "passage", legs))

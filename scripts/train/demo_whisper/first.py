@@ -1,6 +1,6 @@
 """The 430 words and 22 templates of the first demo model, for episodes that it can recognise.
 
-One training sentence in six is of these templates (`synth.py`). Sentences are filled as `grammar.py` fills its own.
+One training sentence in five is of these templates (`synth.py`). Sentences are filled as `grammar.py` fills its own.
 """
 
 CLASSES = {name: text.split() for name, text in {

@@ -1,12 +1,13 @@
 """Speaks the training sentences: shards of log-mels with the times of words and phonemes.
 
-    python synth.py OUT            # 32 shards of 1000 sentences, 40 minutes of music and noise
+    python synth.py OUT            # 40 shards of 1000 sentences, 40 minutes of music and noise
     python synth.py --homophones   # prints the words that sound like an earlier one, for vocabulary.py
 
 A shard depends on its number alone, so they can be made in any order and by several processes.
 """
 
 import argparse
+import dataclasses
 import itertools
 import multiprocessing
 import os
@@ -18,13 +19,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes, two cores
 import numpy as np
 
 from espeak import Espeak
-from grammar import FIRST, held_out, sentences, spoken
+from grammar import FIRST, REPEATING, held_out, sentences, spoken
 from mel import log_mel
 from sounds import music, noise
 from vocabulary import words
 
-SENTENCES_SEED, SHARD, SHARDS = 1, 1000, 32
-FIRST_EVERY = 6  # one shard in so many speaks the templates of the first model, which the tests speak
+SENTENCES_SEED, SHARD, SHARDS = 1, 1000, 40
+FIRST_EVERY = 5  # one shard in so many speaks the templates of the first model, which the tests speak
 # 35 voices ("en" is the British one): seven accents, and espeak's variants of other throats. Plain ones come more often.
 ACCENTS = {"en-us": 12, "en": 9, "en-gb-x-rp": 5, "en-us-nyc": 5, "en-029": 5, "en-gb-x-gbclan": 5, "en-gb-x-gbcwmd": 5}
 THROATS = "f1 f2 f3 f4 m1 m2 m3 m4 m5 m6 m8 Andy linda belinda".split()
@@ -73,8 +74,8 @@ def backgrounds(path: pathlib.Path, clips: int = 160, seconds: float = 15.0):
 
 def first_sentences(count: int) -> list[str]:
     """Sentences of the first model's templates, without words that this one does not know and without held-out pairs."""
-    known = set(words())
-    said = [s for s in sentences(3 * count, SENTENCES_SEED, grammar=FIRST) if known.issuperset(spoken(s)) and not held_out(s)]
+    known, grammar = set(words()), dataclasses.replace(FIRST, repeating=REPEATING)
+    said = [s for s in sentences(3 * count, SENTENCES_SEED, grammar=grammar) if known.issuperset(spoken(s)) and not held_out(s)]
     return said[:count]
 
 

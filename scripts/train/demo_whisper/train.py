@@ -24,7 +24,7 @@ from windows import LONG, SHORT, Corpus, Windows
 WARMUP = 100
 BETA1, BETA2, CLIP, DECAY = 0.9, 0.98, 1.0, 0.01
 MATRIX_BETA, MATRIX_STEP = 0.95, 0.4  # of the layers' matrices
-LONG_SHARE = (0.25, 0.5)  # share of 30 s batches: before and in the final phase
+LONG_SHARE = (0.3, 0.7)  # share of 30 s batches: before and in the final phase
 SAVE_EVERY_S = 180
 LOG_EVERY = 25
 

@@ -24,6 +24,7 @@ NO_GUIDE = (-99, -99)
 SILENT = 0.1  # share of windows with no speech at all
 NOSPEECH_TARGET = 0.85  # of those, how many have <|nospeech|> as the target; the others have <|0.00|>
 VOICE_KEPT = 0.7  # share of windows in which one voice says everything
+SAID_AGAIN = 0.12  # share of sentences that were said before in their window
 LONG_PAUSE = 0.1  # share of pauses of 1 to 12 s
 FILLED = 0.6  # share of the pauses of more than 1.2 s that music or noise fills
 BACKGROUND = 0.6  # share of windows with something under the speech
@@ -159,14 +160,15 @@ class Windows:
             if kind < 0.8:
                 mel = self._background(r, 2 * n) + np.float32(r.uniform(-4, 0.5))
             return mel, [(SOT, NO_GUIDE), (stamp, NO_GUIDE), (EOT, NO_GUIDE)], target, labels, sounds
-        sequence = [(SOT, NO_GUIDE)]
+        sequence, said = [(SOT, NO_GUIDE)], []
         voice = self.corpus.utterances[r.integers(len(self.corpus.utterances))].voice if r.random() < VOICE_KEPT else None
         at = int(r.choice([0, r.integers(60), r.integers(n // 2)], p=[0.45, 0.4, 0.15]))
         self._filled(r, mel, 0, at - 5)
         pause = r.choice([0.1, 0.4, 1.0])
         wanted = 99 if r.random() < 0.8 else r.integers(1, 1 + max(1, n // 150))
         while wanted > 0:
-            u = self._utterance(r, voice, n - at)
+            u = said[r.integers(len(said))] if said and r.random() < SAID_AGAIN else self._utterance(r, voice, n - at)
+            said.append(u)
             begin, end = at + u.begin, at + u.starts[-1]
             if begin > n - 6:
                 break

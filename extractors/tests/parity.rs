@@ -281,7 +281,7 @@ fn batches_of_pictures_change_nothing() {
         let alone = model.pictures(std::slice::from_ref(picture)).unwrap();
         assert!(cosine(&alone[0], vector) > 0.999_999);
     }
-    assert!(model.pictures(&[]).unwrap().is_empty());
+    assert!(model.pictures::<Picture>(&[]).unwrap().is_empty());
     assert!(model.texts(&[], true).unwrap().is_empty());
 }
 

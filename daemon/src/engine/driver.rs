@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::commit::Work;
+use super::place::{Place, Turns};
 use super::rest::{self, rests};
 use super::shared::{Next, Shared, blocking, lock};
 use super::survey::survey;
@@ -60,7 +61,7 @@ pub(super) enum Event {
     Surveyed(Result<Applied, EngineError>),
     /// The scan of folders has ended.
     Scanned(Result<Applied, EngineError>),
-    /// A file has been read and handed to commit: its place is free.
+    /// A file has been read, a light one also handed to commit: its place is free.
     Read { heavy: bool },
     /// The writer has recorded these files; those of `again` are to be looked at once more.
     Committed { ids: Vec<u64>, again: Vec<PathBuf> },
@@ -94,6 +95,7 @@ struct Driver {
     free: Places,
     /// The places that there are.
     all: Places,
+    turns: Turns,
     hints: Vec<PathBuf>,
     surveys_begun: u64,
     surveys_ended: u64,
@@ -131,6 +133,7 @@ pub(super) async fn run(
         busy: HashSet::new(),
         free: all,
         all,
+        turns: Turns::default(),
         hints: Vec::new(),
         surveys_begun: 0,
         surveys_ended: 0,
@@ -416,11 +419,12 @@ impl Driver {
             self.busy.insert(claim.id);
             let shared = Arc::clone(&self.shared);
             let commits = self.commits.clone();
+            let place = Place::new(shared.driver.clone(), self.turns.clone(), heavy);
             self.jobs.spawn(async move {
-                let finished = job::read(&shared, claim).await;
+                let finished = job::read(&shared, claim, &place).await;
                 // A full channel holds the place: what was read is bounded by it.
                 let _ = commits.send(Work::Finished(Box::new(finished))).await;
-                let _ = shared.driver.send(Event::Read { heavy }).await;
+                place.leave().await;
             });
         }
     }

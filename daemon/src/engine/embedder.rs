@@ -1,16 +1,14 @@
 //! A model on a thread of its own.
 //!
 //! What it promises:
-//! - A question waits for at most one batch of other work: questions go first, then small
-//!   files, then bulk, and last what completes rows in the background. Bulk is done in batches
-//!   of [`BULK_BATCH`]; background work in batches of some [`BACKGROUND_BATCH_MS`] ms, and not
-//!   while any model has a question to answer.
+//! - A question waits for at most one run of other work, in the order of its lane (`lanes`). A
+//!   run is of as much as [`Input::at_once`] says; of background work it takes some
+//!   [`BACKGROUND_BATCH_MS`] ms, and none begins while any model has a question to answer.
 //! - The model is loaded when it is first needed and unloaded when nothing asked for it for a
 //!   while; a thread with nothing to do sleeps.
 //! - A model that cannot be opened is an answer, not an end: words go on without it, and the
 //!   reason is kept for `status`.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,13 +18,10 @@ use hippo_extractors::Picture;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::heap;
-use super::model::{Input, Model, ModelSource};
+use super::lanes::{Lane, Queues, Request};
+use super::model::{Input, Model, ModelSource, Part, TEXTS_AT_ONCE};
 use super::tags::Names;
 use crate::query::text::is_wide;
-
-/// Texts per batch of bulk work: about half a second on a laptop's core, the longest that a
-/// question waits.
-const BULK_BATCH: usize = 16;
 
 /// A batch of background work takes about so long: a question that comes in the middle of one
 /// has its usual time doubled at most.
@@ -74,37 +69,6 @@ impl Drop for QuestionGuard {
     }
 }
 
-/// Whose turn it is, first things first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
-    Question,
-    Small,
-    Bulk,
-    Background,
-}
-
-type Reply = oneshot::Sender<Result<Vec<Vec<f32>>, String>>;
-
-struct Request {
-    lane: Lane,
-    input: Input,
-    done: Vec<Vec<f32>>,
-    reply: Reply,
-}
-
-#[derive(Default)]
-struct Queues {
-    lanes: [VecDeque<Request>; 4],
-    closed: bool,
-}
-
-impl Queues {
-    fn pop(&mut self, up_to: Lane) -> Option<Request> {
-        let lanes = self.lanes.iter_mut().take(up_to as usize + 1);
-        lanes.into_iter().find_map(VecDeque::pop_front)
-    }
-}
-
 struct Shared {
     queues: Mutex<Queues>,
     ready: Condvar,
@@ -145,7 +109,7 @@ impl Facts {
     /// Texts in a batch of background work.
     fn background_batch(&self) -> usize {
         let texts = self.texts_per_second().unwrap_or(0.0) * BACKGROUND_BATCH_MS as f64 / 1_000.0;
-        (texts as usize).clamp(1, BULK_BATCH)
+        (texts as usize).clamp(1, TEXTS_AT_ONCE)
     }
 }
 
@@ -236,21 +200,18 @@ impl Embedder {
 
     /// The vectors of a fresh file's texts, in order.
     pub(super) async fn texts(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
-        self.ask_for_file(Input::Texts(texts)).await
-    }
-
-    /// The vectors of a fresh file's pictures, in order.
-    pub(super) async fn pictures(&self, pictures: Vec<Picture>) -> Result<Vec<Vec<f32>>, String> {
-        self.ask_for_file(Input::Pictures(pictures)).await
-    }
-
-    async fn ask_for_file(&self, input: Input) -> Result<Vec<Vec<f32>>, String> {
-        let lane = if input.len() <= SMALL_FILE {
+        let lane = if texts.len() <= SMALL_FILE {
             Lane::Small
         } else {
             Lane::Bulk
         };
-        self.ask(input, lane).await
+        self.ask(Input::Texts(texts), lane).await
+    }
+
+    /// The vectors of a fresh file's pictures, in order; a note that was saved meanwhile goes
+    /// before them.
+    pub(super) async fn pictures(&self, pictures: Vec<Picture>) -> Result<Vec<Vec<f32>>, String> {
+        self.ask(Input::Pictures(pictures), Lane::Bulk).await
     }
 
     /// The vectors of texts that nobody waits for, in order.
@@ -280,7 +241,7 @@ impl Embedder {
             input,
             reply,
         };
-        lock(&self.shared().queues).lanes[lane as usize].push_back(request);
+        lock(&self.shared().queues).push(request);
         self.shared().ready.notify_one();
         answer
             .await
@@ -294,7 +255,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What the thread does next.
 enum Next {
-    Work(Request),
+    /// At least one request.
+    Work(Vec<Request>),
     Unload,
     End,
 }
@@ -312,8 +274,9 @@ fn run(shared: &Shared, source: &ModelSource) {
                 lock(&shared.facts).loaded = false;
                 heap::trim();
             }
-            Next::Work(request) => {
-                if request.reply.is_closed() {
+            Next::Work(mut requests) => {
+                requests.retain(|request| !request.reply.is_closed());
+                if requests.is_empty() {
                     continue;
                 }
                 let may_try = failed_at.is_none_or(|at| at.elapsed() >= REOPEN_AFTER);
@@ -322,10 +285,12 @@ fn run(shared: &Shared, source: &ModelSource) {
                     failed_at = model.is_none().then(Instant::now);
                 }
                 if let Some(model) = &mut model {
-                    step(shared, model, request);
+                    step(shared, model, requests);
                 } else {
                     let reason = lock(&shared.facts).failure.clone().unwrap_or_default();
-                    let _ = request.reply.send(Err(reason));
+                    for request in requests {
+                        let _ = request.reply.send(Err(reason.clone()));
+                    }
                 }
             }
         }
@@ -339,13 +304,14 @@ fn next(shared: &Shared, unload_after: Option<Duration>) -> Next {
         if queues.closed {
             return Next::End;
         }
-        if let Some(request) = queues.pop(Lane::Bulk) {
-            return Next::Work(request);
+        let requests = queues.pop(Lane::Bulk);
+        if !requests.is_empty() {
+            return Next::Work(requests);
         }
-        let background = !queues.lanes[Lane::Background as usize].is_empty();
+        let background = queues.has(Lane::Background);
         let give_way = shared.questions.any() && gave_way < GIVE_WAY.1;
         if background && !give_way {
-            return queues.pop(Lane::Background).map_or(Next::End, Next::Work);
+            return Next::Work(queues.pop(Lane::Background));
         }
         let wait = if background {
             Some(GIVE_WAY.0)
@@ -394,35 +360,53 @@ fn load(shared: &Shared, source: &ModelSource) -> Option<Model> {
     }
 }
 
-/// Does one batch of a request; what is left of it goes back to the head of its queue.
-fn step(shared: &Shared, model: &mut Model, mut request: Request) {
-    if request.lane == Lane::Question {
-        let _ = request.reply.send(model.question(&request.input));
-        return;
-    }
-    let size = if request.lane == Lane::Background {
-        lock(&shared.facts).background_batch()
-    } else {
-        BULK_BATCH
-    };
-    let from = request.done.len();
-    let to = (from + size).min(request.input.len());
+/// Does one run: requests whole, or a part of a long one, whose rest goes back to the head of its
+/// lane.
+fn step(shared: &Shared, model: &mut Model, requests: Vec<Request>) {
+    let background = lock(&shared.facts).background_batch();
+    let parts = requests.iter().map(|request| {
+        let most = match request.lane {
+            Lane::Background => background,
+            _ => request.input.at_once(),
+        };
+        let from = request.done.len();
+        request
+            .input
+            .part(from..(from + most).min(request.input.len()))
+    });
+    let parts: Vec<Part<'_>> = parts.collect();
+    let sizes: Vec<usize> = parts.iter().map(Part::len).collect();
     let started = Instant::now();
-    match model.batch(&request.input, from, to) {
+    let vectors = if requests[0].lane == Lane::Question {
+        model.question(&parts[0])
+    } else {
+        model.vectors(&parts)
+    };
+    match vectors {
+        // One of them may be what the model fails on.
+        Err(_) if requests.len() > 1 => {
+            for request in requests {
+                step(shared, model, vec![request]);
+            }
+        }
         Err(error) => {
-            let _ = request.reply.send(Err(error));
+            for request in requests {
+                let _ = request.reply.send(Err(error.clone()));
+            }
         }
         Ok(vectors) => {
             // What a batch may hold is told from texts: they are most of it.
-            if matches!(request.input, Input::Texts(_)) {
-                lock(&shared.facts).note(to - from, started.elapsed());
+            if matches!(requests[0].input, Input::Texts(_)) && requests[0].lane != Lane::Question {
+                lock(&shared.facts).note(vectors.len(), started.elapsed());
             }
-            request.done.extend(vectors);
-            if request.done.len() == request.input.len() {
-                let _ = request.reply.send(Ok(request.done));
-            } else {
-                let lane = request.lane as usize;
-                lock(&shared.queues).lanes[lane].push_front(request);
+            let mut vectors = vectors.into_iter();
+            for (mut request, size) in requests.into_iter().zip(sizes) {
+                request.done.extend(vectors.by_ref().take(size));
+                if request.done.len() == request.input.len() {
+                    let _ = request.reply.send(Ok(request.done));
+                } else {
+                    lock(&shared.queues).push_front(request);
+                }
             }
         }
     }
@@ -442,20 +426,6 @@ mod tests {
     }
 
     #[test]
-    fn questions_go_first_and_background_last() {
-        let mut queues = Queues::default();
-        let mixed = [Lane::Background, Lane::Bulk, Lane::Question, Lane::Small];
-        for lane in mixed {
-            queues.lanes[lane as usize].push_back(request(lane));
-        }
-        let order: Vec<Lane> = std::iter::from_fn(|| queues.pop(Lane::Bulk))
-            .map(|request| request.lane)
-            .collect();
-        assert_eq!(order, [Lane::Question, Lane::Small, Lane::Bulk]);
-        assert!(queues.pop(Lane::Background).is_some());
-    }
-
-    #[test]
     fn background_work_gives_way_to_questions_but_not_for_ever() {
         let shared = Shared {
             queues: Mutex::default(),
@@ -463,10 +433,7 @@ mod tests {
             facts: Mutex::default(),
             questions: Questions::default(),
         };
-        let put = || {
-            let lane = Lane::Background;
-            lock(&shared.queues).lanes[lane as usize].push_back(request(lane));
-        };
+        let put = || lock(&shared.queues).push(request(Lane::Background));
         put();
         let asking = shared.questions.one_more();
         let started = Instant::now();
@@ -491,6 +458,6 @@ mod tests {
         for _ in 0..1_000 {
             facts.note(100_000, Duration::from_secs(1));
         }
-        assert_eq!(facts.background_batch(), BULK_BATCH);
+        assert_eq!(facts.background_batch(), TEXTS_AT_ONCE);
     }
 }

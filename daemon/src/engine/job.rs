@@ -22,6 +22,7 @@ use super::bytes::{Opened, hash, open};
 use super::heard::Heard;
 use super::looks::Looks;
 use super::pixels::Pixels;
+use super::place::Place;
 use super::reader::{LONGEST_SIDE, Reader, SCANS_WAITING};
 use super::shared::{ReadingGuard, Shared, blocking};
 use super::{EngineError, generations, tags};
@@ -65,9 +66,9 @@ pub(super) struct OutcomeOf {
 }
 
 /// Reads one claimed file.
-pub(super) async fn read(shared: &Arc<Shared>, claim: Claim) -> Finished {
+pub(super) async fn read(shared: &Arc<Shared>, claim: Claim, place: &Place) -> Finished {
     let mut guard = None;
-    let reading = match try_read(shared, &claim, &mut guard).await {
+    let reading = match try_read(shared, (&claim, place), &mut guard).await {
         Ok(reading) => reading,
         Err(error) => Reading::Later(error.to_string()),
     };
@@ -80,7 +81,7 @@ pub(super) async fn read(shared: &Arc<Shared>, claim: Claim) -> Finished {
 
 async fn try_read(
     shared: &Arc<Shared>,
-    claim: &Claim,
+    (claim, place): (&Claim, &Place),
     guard: &mut Option<ReadingGuard>,
 ) -> Result<Reading, EngineError> {
     let name = claim.path.file_name().unwrap_or_default();
@@ -133,7 +134,8 @@ async fn try_read(
         }
     };
 
-    extract(shared, claim, file, disk, (content, class), heard).await
+    let opened = (file, disk, content, class);
+    extract(shared, (claim, place), opened, heard).await
 }
 
 async fn find_donor(
@@ -175,7 +177,7 @@ async fn take_over(
         revision => shared.store.rows_of(donor.id, revision).await?,
     };
     for row in &mut rows {
-        place(row, claim, &disk);
+        locate(row, claim, &disk);
         row.title.clone_from(&donor.about.title);
     }
     let generation = embed(
@@ -204,10 +206,8 @@ async fn take_over(
 /// Has the worker read the bytes.
 async fn extract(
     shared: &Arc<Shared>,
-    claim: &Claim,
-    file: File,
-    disk: DiskFact,
-    (content, class): ([u8; 32], &'static str),
+    (claim, place): (&Claim, &Place),
+    (file, disk, content, class): (File, DiskFact, [u8; 32], &'static str),
     heard: Heard,
 ) -> Result<Reading, EngineError> {
     let name = claim
@@ -234,6 +234,8 @@ async fn extract(
             let mut read = *read;
             let made = Generation::new(&heard.add_to(&mut read), []);
             let seen = (looks, pixels);
+            let texts = read.segments.iter().map(|segment| segment.text.len());
+            place.has_read(texts.sum()).await;
             return Ok(done(shared, claim, disk, (content, class), read, seen, made).await);
         }
         Outcome::Refused(refusal) if refusal.stage == NEEDS_OCR => {
@@ -350,7 +352,7 @@ fn row_of(
         facts: about.facts.clone(),
         lines: segment.lines.into_iter().map(line).collect(),
     };
-    place(&mut row, claim, disk);
+    locate(&mut row, claim, disk);
     row
 }
 
@@ -360,7 +362,7 @@ fn line(start: LineStart) -> Line {
 }
 
 /// Says whose row it is and where that file is.
-fn place(row: &mut Row, claim: &Claim, disk: &DiskFact) {
+fn locate(row: &mut Row, claim: &Claim, disk: &DiskFact) {
     row.file = claim.id;
     row.path = claim.path.to_string_lossy().into_owned();
     row.folder = claim.folder.to_string_lossy().into_owned();

@@ -1,5 +1,6 @@
 //! A model in memory, of either role that makes vectors, and where it lies.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ pub(super) struct ModelSource {
     pub(super) unload_after: Duration,
 }
 
+/// Texts of one run: about half a second on a laptop's core, the longest that a question waits.
+pub(super) const TEXTS_AT_ONCE: usize = 16;
+/// Pictures of one run: more are no faster on a CPU.
+const PICTURES_AT_ONCE: usize = 4;
+
 /// What vectors are made of.
 pub(super) enum Input {
     Texts(Vec<String>),
@@ -32,6 +38,38 @@ impl Input {
         match self {
             Input::Texts(texts) => texts.len(),
             Input::Pictures(pictures) => pictures.len(),
+        }
+    }
+
+    /// How many of its sort are done in one run.
+    pub(super) fn at_once(&self) -> usize {
+        match self {
+            Input::Texts(_) => TEXTS_AT_ONCE,
+            Input::Pictures(_) => PICTURES_AT_ONCE,
+        }
+    }
+
+    /// Some of it.
+    pub(super) fn part(&self, range: Range<usize>) -> Part<'_> {
+        match self {
+            Input::Texts(texts) => Part::Texts(&texts[range]),
+            Input::Pictures(pictures) => Part::Pictures(&pictures[range]),
+        }
+    }
+}
+
+/// A part of an input.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    Texts(&'a [String]),
+    Pictures(&'a [Picture]),
+}
+
+impl Part<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Part::Texts(texts) => texts.len(),
+            Part::Pictures(pictures) => pictures.len(),
         }
     }
 }
@@ -74,40 +112,35 @@ impl Model {
     }
 
     /// The vector of a question, which is one text.
-    pub(super) fn question(&mut self, input: &Input) -> Result<Vec<Vec<f32>>, String> {
-        match (self, input) {
-            (Model::Passage(model), Input::Texts(texts)) => {
-                model.embed_query(&texts[0]).map(|vector| vec![vector])
-            }
-            (Model::Joint(model), Input::Texts(texts)) => model.texts(&[&texts[0]], true),
-            (model, pictures) => return model.batch(pictures, 0, pictures.len()),
-        }
-        .map_err(|e| e.to_string())
+    pub(super) fn question(&mut self, input: &Part<'_>) -> Result<Vec<Vec<f32>>, String> {
+        let Part::Texts([text]) = input else {
+            return self.vectors(std::slice::from_ref(input));
+        };
+        let vectors = match self {
+            Model::Passage(model) => model.embed_query(text).map(|vector| vec![vector]),
+            Model::Joint(model) => model.texts(&[text], true),
+        };
+        vectors.map_err(|e| e.to_string())
     }
 
-    /// The vectors of a part of what is to be embedded, in order.
-    pub(super) fn batch(
-        &mut self,
-        input: &Input,
-        from: usize,
-        to: usize,
-    ) -> Result<Vec<Vec<f32>>, String> {
-        match (self, input) {
-            (Model::Passage(_), Input::Pictures(_)) => {
+    /// The vectors of what is to be embedded, all of one sort, in order.
+    pub(super) fn vectors(&mut self, parts: &[Part<'_>]) -> Result<Vec<Vec<f32>>, String> {
+        let mut texts: Vec<&str> = Vec::new();
+        let mut pictures: Vec<&Picture> = Vec::new();
+        for part in parts {
+            match part {
+                Part::Texts(part) => texts.extend(part.iter().map(String::as_str)),
+                Part::Pictures(part) => pictures.extend(*part),
+            }
+        }
+        let vectors = match self {
+            Model::Passage(_) if !pictures.is_empty() => {
                 return Err("a passage model sees no pictures".to_owned());
             }
-            (Model::Passage(model), Input::Texts(texts)) => {
-                model.embed_passages(&borrowed(&texts[from..to]))
-            }
-            (Model::Joint(model), Input::Texts(texts)) => {
-                model.texts(&borrowed(&texts[from..to]), false)
-            }
-            (Model::Joint(model), Input::Pictures(pictures)) => model.pictures(&pictures[from..to]),
-        }
-        .map_err(|e| e.to_string())
+            Model::Passage(model) => model.embed_passages(&texts),
+            Model::Joint(model) if pictures.is_empty() => model.texts(&texts, false),
+            Model::Joint(model) => model.pictures(&pictures),
+        };
+        vectors.map_err(|e| e.to_string())
     }
-}
-
-fn borrowed(texts: &[String]) -> Vec<&str> {
-    texts.iter().map(String::as_str).collect()
 }

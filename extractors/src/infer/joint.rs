@@ -1,5 +1,6 @@
 //! A dual encoder: text and pictures to vectors of one space, CLIP's idea.
 
+use std::borrow::Borrow;
 use std::path::Path;
 
 use hippo_config::{Manifest, PictureSpec};
@@ -64,7 +65,10 @@ impl JointModel {
     }
 
     /// The vectors of pictures, in their order. Each must be as [`JointModel::spec`] says.
-    pub fn pictures(&mut self, pictures: &[Picture]) -> Result<Vec<Vec<f32>>, InferError> {
+    pub fn pictures<P: Borrow<Picture>>(
+        &mut self,
+        pictures: &[P],
+    ) -> Result<Vec<Vec<f32>>, InferError> {
         self.picture
             .embed(pictures)
             .map_err(|reason| InferError::run(&self.id, reason))

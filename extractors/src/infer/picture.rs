@@ -3,6 +3,7 @@
 //! Pixels come at the size that the model takes: whoever decoded them scaled them, by
 //! [`PictureSpec`]. Here they only become numbers.
 
+use std::borrow::Borrow;
 use std::path::Path;
 
 use hippo_config::{Manifest, PictureSpec, PictureTower};
@@ -74,7 +75,10 @@ impl PictureEncoder {
     }
 
     /// The vectors of pictures, in their order.
-    pub(super) fn embed(&mut self, pictures: &[Picture]) -> Result<Vec<Vec<f32>>, String> {
+    pub(super) fn embed<P: Borrow<Picture>>(
+        &mut self,
+        pictures: &[P],
+    ) -> Result<Vec<Vec<f32>>, String> {
         let mut vectors = Vec::with_capacity(pictures.len());
         for batch in pictures.chunks(self.graph.batch(BATCH_MAX_PICTURES)) {
             vectors.extend(self.run(batch)?);
@@ -82,13 +86,13 @@ impl PictureEncoder {
         Ok(vectors)
     }
 
-    fn run(&mut self, batch: &[Picture]) -> Result<Vec<Vec<f32>>, String> {
+    fn run<P: Borrow<Picture>>(&mut self, batch: &[P]) -> Result<Vec<Vec<f32>>, String> {
         let side = self.tower.size as usize;
         let rows = self.graph.batch(batch.len());
         let plane = side * side;
         let mut values = vec![0.0_f32; rows * 3 * plane];
         for (picture, row) in batch.iter().zip(values.chunks_exact_mut(3 * plane)) {
-            self.fill(picture, row)?;
+            self.fill(picture.borrow(), row)?;
         }
         let pixels = Tensor::from_array(([rows, 3, side, side], values))
             .map_err(|error| format!("its input cannot be made: {error}"))?;

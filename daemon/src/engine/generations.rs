@@ -20,12 +20,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::stream::{self, StreamExt as _};
 use hippo_index::{Row, SpaceRole, Step, Store};
 use tokio::sync::{mpsc, oneshot};
 
 use super::commit::Work;
 use super::complete::Completed;
-use super::embedder::REOPEN_AFTER;
+use super::embedder::{Embedder, REOPEN_AFTER};
 use super::models::{InUse, Lineup, is_picture};
 use super::rest::{self, rests};
 use super::shared::{Next, Shared, after, blocking, lock};
@@ -41,6 +42,9 @@ const BATCH_ROWS: (u64, u64) = (64, 2_048);
 
 /// Files of a batch: one list of a query on the table.
 const BATCH_FILES: usize = 512;
+
+/// Files of a batch that are at work: a picture is decoded while another is looked at.
+const FILES_AT_ONCE: usize = 2;
 
 /// A file whose texts a model fails on is tried so often.
 const ATTEMPTS: u32 = 3;
@@ -289,23 +293,15 @@ async fn fill(
     let Ok(embedder) = &space.embedder else {
         return Ok(());
     };
-    for file in batch {
-        if file.made.spaces.contains(&space.id) {
-            continue;
-        }
-        let (at, texts): (Vec<_>, Vec<_>) = space
-            .texts_of(&file.rows)
-            .map(|(at, text)| (at, text.to_owned()))
-            .unzip();
-        let made = async {
-            if needs_pictures(space, &file.rows) {
-                looks::again(shared, space, file.file.id, &mut file.rows).await?;
-            }
-            let vectors = embedder.texts_in_background(texts).await?;
-            space.give(&mut file.rows, at, vectors);
-            tags::renew(shared, space, &mut file.rows).await
-        };
-        match made.await {
+    let lacking = batch
+        .iter_mut()
+        .filter(|file| !file.made.spaces.contains(&space.id));
+    let files: Vec<_> = lacking
+        .map(|file| fill_file(shared, space, embedder, file))
+        .collect();
+    let mut files = stream::iter(files).buffered(FILES_AT_ONCE);
+    while let Some((file, made)) = files.next().await {
+        match made {
             Ok(()) => {}
             Err(reason) if embedder.facts().failure.is_some() => {
                 tracing::debug!(space = space.space.name, reason, "the model rests");
@@ -330,6 +326,29 @@ async fn fill(
         state.failed.remove(&file.file.id);
     }
     Ok(())
+}
+
+/// Gives the rows of a file their vectors of one space; why that failed, with the file.
+async fn fill_file<'a>(
+    shared: &Arc<Shared>,
+    space: &InUse,
+    embedder: &Embedder,
+    file: &'a mut Filling,
+) -> (&'a mut Filling, Result<(), String>) {
+    let (at, texts): (Vec<_>, Vec<_>) = space
+        .texts_of(&file.rows)
+        .map(|(at, text)| (at, text.to_owned()))
+        .unzip();
+    let made = async {
+        if needs_pictures(space, &file.rows) {
+            looks::again(shared, space, file.file.id, &mut file.rows).await?;
+        }
+        let vectors = embedder.texts_in_background(texts).await?;
+        space.give(&mut file.rows, at, vectors);
+        tags::renew(shared, space, &mut file.rows).await
+    };
+    let made = made.await;
+    (file, made)
 }
 
 /// Lets the writer record a batch, and the table be cared for.

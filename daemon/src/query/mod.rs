@@ -31,6 +31,7 @@ mod spoken;
 pub mod text;
 pub mod tokens;
 mod trust;
+mod variety;
 pub mod when;
 pub mod within;
 mod wordless;

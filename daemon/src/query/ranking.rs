@@ -2,7 +2,7 @@
 //!
 //! Promises: a segment is in the order only if it is of its file's latest revision, under the
 //! path that the file has now; what is deeper in the legs never moves what is above it;
-//! what is no good match is not in it.
+//! what is no good match is not in it; where all kinds are asked for, each has a place.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -19,6 +19,7 @@ use super::quality::Quality;
 use super::query_error::SearchError;
 use super::route;
 use super::spelling::Meant;
+use super::variety;
 use crate::service::wire::MissingLeg;
 
 /// What was found, best first.
@@ -78,7 +79,13 @@ pub(super) async fn rank<M: Memory>(
         all = alike::folded(all);
     }
     let any = !all.is_empty();
-    let order = Quality::of(&all, &question.tokens, plan.floor).keep(all, most);
+    let all_kinds = plan.filter.kinds.is_empty() && !question.for_pictures;
+    let deep = most.max(if all_kinds { variety::LOOKED_AT } else { 0 });
+    let mut order = Quality::of(&all, &question.tokens, plan.floor).keep(all, deep);
+    if all_kinds {
+        variety::each_kind_a_place(&mut order);
+    }
+    order.truncate(most);
     Ok(Ranking {
         no_match: any && order.is_empty(),
         order,

@@ -1,5 +1,5 @@
-//! The chapters of Matroska and WebM, read here because symphonia refuses the whole file when
-//! an edition of them has no number, and ffmpeg writes none.
+//! The title and the chapters of Matroska and WebM: symphonia does not tell the one, and refuses
+//! the whole file when an edition of the others has no number, and ffmpeg writes none.
 //!
 //! Walks the elements (RFC 8794, RFC 9559) of the segment. Where the chapters stand is told
 //! too, so that the demuxer can be kept from seeing them.
@@ -11,6 +11,8 @@ use crate::extraction::Chapter;
 
 const EBML: u32 = 0x1A45_DFA3;
 const SEGMENT: u32 = 0x1853_8067;
+const INFO: u32 = 0x1549_A966;
+const INFO_TITLE: u32 = 0x7BA9;
 const CHAPTERS: u32 = 0x1043_A770;
 const EDITION: u32 = 0x45B9;
 const ATOM: u32 = 0xB6;
@@ -31,6 +33,8 @@ const NS_PER_MS: u64 = 1_000_000;
 /// What the elements tell.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Elements {
+    /// Of the whole recording or film.
+    pub(super) title: Option<String>,
     pub(super) chapters: Vec<Chapter>,
     /// Where the last byte of the chapters' id stands, for every element of them.
     pub(super) ids_at: Vec<u64>,
@@ -41,7 +45,7 @@ pub(super) fn is_matroska(head: &[u8]) -> bool {
     head.starts_with(&EBML.to_be_bytes())
 }
 
-/// Looks for the chapters.
+/// Looks for the title and the chapters.
 pub(super) fn look(file: &File, size: u64) -> Elements {
     let mut walk = Walk {
         file,
@@ -68,6 +72,13 @@ impl Walk<'_> {
         let mut bytes = vec![0; len as usize];
         self.file.read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// A title; what pads it out to its element are zeros.
+    fn text(&mut self, from: u64, to: u64) -> io::Result<String> {
+        let bytes = self.bytes(from, (to - from).min(TITLE_MAX_BYTES))?;
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(text.trim_end_matches('\0').trim().to_owned())
     }
 
     fn children(&mut self, mut at: u64, end: u64, depth: usize) -> io::Result<()> {
@@ -104,7 +115,7 @@ impl Walk<'_> {
 
     fn look_into(&mut self, id: u32, from: u64, to: u64, depth: usize) -> io::Result<()> {
         match id {
-            SEGMENT | CHAPTERS | EDITION | DISPLAY => self.children(from, to, depth + 1),
+            SEGMENT | INFO | CHAPTERS | EDITION | DISPLAY => self.children(from, to, depth + 1),
             ATOM if self.found.chapters.len() < CHAPTERS_MAX => {
                 self.found.chapters.push(Chapter {
                     t0_ms: 0,
@@ -120,14 +131,17 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
+            INFO_TITLE => {
+                let title = self.text(from, to)?;
+                self.found.title = Some(title).filter(|title| !title.is_empty());
+                Ok(())
+            }
             TITLE => {
-                let bytes = self.bytes(from, (to - from).min(TITLE_MAX_BYTES))?;
+                let title = self.text(from, to)?;
                 if let Some(chapter) = self.found.chapters.last_mut()
                     && chapter.title.is_empty()
                 {
-                    String::from_utf8_lossy(&bytes)
-                        .trim()
-                        .clone_into(&mut chapter.title);
+                    chapter.title = title;
                 }
                 Ok(())
             }
@@ -174,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn chapters_are_found_and_cuts_survived() {
+    fn the_title_and_chapters_are_found_and_cuts_survived() {
         let atom = |ms: u64, title: &str| {
             let time = element(TIME_START, &(ms * NS_PER_MS).to_be_bytes());
             let shown = element(DISPLAY, &element(TITLE, title.as_bytes()));
@@ -182,9 +196,12 @@ mod tests {
         };
         let atoms = [atom(0, "Hello"), atom(90_500, "训练成本")].concat();
         let chapters = element(CHAPTERS, &element(EDITION, &atoms));
-        let file = [element(EBML, b""), element(SEGMENT, &chapters)].concat();
+        let info = element(INFO, &element(INFO_TITLE, "第七期\0\0".as_bytes()));
+        let segment = element(SEGMENT, &[info, chapters].concat());
+        let file = [element(EBML, b""), segment].concat();
         assert!(is_matroska(&file));
         let found = look_at(&file);
+        assert_eq!(found.title.as_deref(), Some("第七期"));
         let told: Vec<_> = found
             .chapters
             .iter()

@@ -47,13 +47,13 @@ pub(super) fn read(
     writer.progress(0, input.size, STAGE);
     let head = read_head(input.file).map_err(|error| unreadable(&error))?;
     let mut boxes = Boxes::default();
-    let mut hidden = Vec::new();
+    let (mut hidden, mut title) = (Vec::new(), None);
     if boxes::is_mp4(&head) {
         boxes = boxes::look(input.file, input.size);
     } else if matroska::is_matroska(&head) {
         let elements = matroska::look(input.file, input.size);
         boxes.chapters = elements.chapters;
-        hidden = elements.ids_at;
+        (hidden, title) = (elements.ids_at, elements.title);
     }
     if let Some(by) = boxes.locked_by {
         return Err(Refusal::skipped(
@@ -70,6 +70,7 @@ pub(super) fn read(
     if tags.chapters.is_empty() {
         tags.chapters = boxes.chapters;
     }
+    tags.title = tags.title.or(title);
     let mut ear = Ear::choose(&*reader, kind)?;
     let announced_ms = duration_ms(&*reader, ear.track_id);
     write_tags(&tags, &mut writer);

@@ -65,8 +65,9 @@ impl Tags {
             .flat_map(|track| &track.metadata.tags);
         let mut numbered = Vec::new();
         for tag in revision.media.tags.iter().chain(per_track) {
-            if let Some(standard) = &tag.std {
-                self.take_standard(standard);
+            match &tag.std {
+                Some(standard) => self.take_standard(standard),
+                None => self.take_unknown(tag),
             }
             if let Some(chapter) = vorbis_chapter(tag) {
                 numbered.push(chapter);
@@ -129,6 +130,18 @@ impl Tags {
             | T::Summary(text)
             | T::Comment(text) => self.set_about(text),
             T::Lyrics(text) => set(&mut self.lyrics, text, LYRICS_MAX_CHARS),
+            _ => {}
+        }
+    }
+
+    /// What ffmpeg calls by the names of Vorbis comments in Matroska, which has others.
+    fn take_unknown(&mut self, tag: &Tag) {
+        let RawValue::String(text) = &tag.raw.value else {
+            return;
+        };
+        match tag.raw.key.to_ascii_uppercase().as_str() {
+            "ALBUM" | "SHOW" => set(&mut self.show, text, TAG_MAX_CHARS),
+            "DATE" => self.set_date(text),
             _ => {}
         }
     }

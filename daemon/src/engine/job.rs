@@ -348,6 +348,7 @@ fn row_of(
         vectors: Vec::new(),
         generation: String::new(),
         facts: about.facts.clone(),
+        speaker: segment.speaker,
         lines: segment.lines.into_iter().map(line).collect(),
     };
     place(&mut row, claim, disk);

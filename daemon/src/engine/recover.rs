@@ -193,6 +193,7 @@ mod tests {
             vectors: if embedded { vec![vector] } else { Vec::new() },
             generation: "x1+".to_owned(),
             facts: Facts::default(),
+            speaker: None,
             lines: Vec::new(),
         }
     }

@@ -5,6 +5,9 @@
 //! - `vtt`: WebVTT (W3C), with what would be markup escaped;
 //! - `json`: the Podcast Namespace's JSON transcripts (version 1.0.0), times in seconds.
 //!
+//! Who speaks has a place of its own in the last two; in the others the name stands before the
+//! words where somebody else begins.
+//!
 //! Pure. Times are in milliseconds of the recording; an empty transcript is a valid file.
 
 use std::fmt::Write as _;
@@ -18,7 +21,9 @@ pub struct Line {
     pub t0_ms: u64,
     /// When it ends.
     pub t1_ms: u64,
-    /// The words.
+    /// Who speaks, where that is known.
+    pub speaker: Option<String>,
+    /// The words, without the name.
     pub text: String,
 }
 
@@ -125,12 +130,9 @@ impl Format {
 /// Writes lines, which are in order of time.
 pub fn write(lines: &[Line], format: Format) -> String {
     match format {
-        Format::Txt => lines
-            .iter()
-            .map(|line| one_line(&line.text) + "\n")
-            .collect(),
-        Format::Srt => cues(lines, true),
-        Format::Vtt => format!("WEBVTT\n\n{}", cues(lines, false)),
+        Format::Txt => behind_names(lines).map(|line| line + "\n").collect(),
+        Format::Srt => srt(lines),
+        Format::Vtt => vtt(lines),
         Format::Json => {
             let segments: Vec<_> = lines.iter().map(segment).collect();
             let document = json!({ "version": "1.0.0", "segments": segments });
@@ -141,30 +143,55 @@ pub fn write(lines: &[Line], format: Format) -> String {
 
 fn segment(line: &Line) -> serde_json::Value {
     let seconds = |ms: u64| ms as f64 / 1_000.0;
-    json!({
+    let mut segment = json!({
         "startTime": seconds(line.t0_ms),
         "endTime": seconds(line.t1_ms),
         "body": one_line(&line.text),
-    })
+    });
+    if let Some(speaker) = &line.speaker {
+        segment["speaker"] = json!(speaker);
+    }
+    segment
 }
 
-fn cues(lines: &[Line], srt: bool) -> String {
+fn srt(lines: &[Line]) -> String {
     let mut out = String::new();
-    let mark = if srt { ',' } else { '.' };
-    for (at, line) in lines.iter().enumerate() {
-        if srt {
-            let _ = writeln!(out, "{}", at + 1);
-        }
-        let (from, to) = (clock(line.t0_ms, mark), clock(line.t1_ms, mark));
-        let mut text = one_line(&line.text);
-        if !srt {
-            text = text.replace('&', "&amp;").replace('<', "&lt;");
-        }
+    for (at, (line, text)) in lines.iter().zip(behind_names(lines)).enumerate() {
+        let (from, to) = (clock(line.t0_ms, ','), clock(line.t1_ms, ','));
         // An arrow would be taken for times.
-        text = text.replace("-->", if srt { "→" } else { "--&gt;" });
-        let _ = write!(out, "{from} --> {to}\n{text}\n\n");
+        let text = text.replace("-->", "→");
+        let _ = write!(out, "{}\n{from} --> {to}\n{text}\n\n", at + 1);
     }
     out
+}
+
+fn vtt(lines: &[Line]) -> String {
+    let mut out = "WEBVTT\n\n".to_owned();
+    for line in lines {
+        let (from, to) = (clock(line.t0_ms, '.'), clock(line.t1_ms, '.'));
+        let escaped = |text: &str| one_line(text).replace('&', "&amp;").replace('<', "&lt;");
+        let name = line.speaker.as_deref().map(escaped);
+        // The name ends where its tag is closed.
+        let voice = name.map(|name| format!("<v {}>", name.replace('>', "&gt;")));
+        let voice = voice.unwrap_or_default();
+        // An arrow would be taken for times.
+        let text = escaped(&line.text).replace("-->", "--&gt;");
+        let _ = write!(out, "{from} --> {to}\n{voice}{text}\n\n");
+    }
+    out
+}
+
+/// The words of each line, behind the name where somebody else begins to speak.
+fn behind_names(lines: &[Line]) -> impl Iterator<Item = String> {
+    let speakers = lines.iter().map(|line| line.speaker.as_deref());
+    let before = std::iter::once(None).chain(speakers);
+    lines.iter().zip(before).map(|(line, before)| {
+        let words = one_line(&line.text);
+        match line.speaker.as_deref() {
+            Some(name) if before != Some(name) => format!("{name}: {words}"),
+            _ => words,
+        }
+    })
 }
 
 /// A blank line would end a cue.
@@ -190,6 +217,7 @@ mod tests {
         let line = |t0_ms, t1_ms, text: &str| Line {
             t0_ms,
             t1_ms,
+            speaker: None,
             text: text.to_owned(),
         };
         vec![
@@ -256,5 +284,44 @@ mod tests {
         assert_eq!(read["version"], "1.0.0");
         assert_eq!(read["segments"][1]["startTime"], 3_661.005);
         assert_eq!(read["segments"][1]["body"], "训练成本每年下降。");
+    }
+
+    #[test]
+    fn speakers_stand_where_each_format_has_them() {
+        let said = |t0_ms, speaker: Option<&str>, text: &str| Line {
+            t0_ms,
+            t1_ms: t0_ms + 500,
+            speaker: speaker.map(str::to_owned),
+            text: text.to_owned(),
+        };
+        let ming = Some("厚明");
+        let lines = [
+            said(0, ming, "你好。"),
+            said(1_000, ming, "欢迎。"),
+            said(2_000, Some("R&D <x> --> y"), "Hi."),
+            said(3_000, None, "Music."),
+        ];
+        assert_eq!(
+            write(&lines, Format::Txt),
+            "厚明: 你好。\n欢迎。\nR&D <x> --> y: Hi.\nMusic.\n"
+        );
+        assert!(write(&lines, Format::Srt).starts_with(
+            "1\n00:00:00,000 --> 00:00:00,500\n厚明: 你好。\n\n\
+             2\n00:00:01,000 --> 00:00:01,500\n欢迎。\n\n\
+             3\n00:00:02,000 --> 00:00:02,500\nR&D <x> → y: Hi.\n\n"
+        ));
+        assert!(write(&lines, Format::Vtt).ends_with(
+            "00:00:00.000 --> 00:00:00.500\n<v 厚明>你好。\n\n\
+             00:00:01.000 --> 00:00:01.500\n<v 厚明>欢迎。\n\n\
+             00:00:02.000 --> 00:00:02.500\n<v R&amp;D &lt;x&gt; --&gt; y>Hi.\n\n\
+             00:00:03.000 --> 00:00:03.500\nMusic.\n\n"
+        ));
+        let read: serde_json::Value = serde_json::from_str(&write(&lines, Format::Json)).unwrap();
+        let segments = &read["segments"];
+        assert_eq!(
+            (&segments[0]["speaker"], &segments[0]["body"]),
+            (&json!("厚明"), &json!("你好。"))
+        );
+        assert_eq!(segments[3].get("speaker"), None);
     }
 }

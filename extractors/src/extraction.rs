@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
 /// are extracted anew. Part of every segment's id.
-pub const EXTRACTOR_VERSION: u32 = 6;
+pub const EXTRACTOR_VERSION: u32 = 7;
 
 /// What a file is, as a user would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct Segment {
     pub picture: bool,
     /// ISO 639-1 ("zh", "en", "ja", ...); none where it cannot be told.
     pub lang: Option<String>,
+    /// Of a moment: who speaks, where a transcript names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
     /// Of a moment: its lines, in order; none where nothing tells when they are said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<LineStart>,

@@ -6,7 +6,8 @@
 //! that was recognised are cut alike.
 //!
 //! Promises: every word of every line stands in one moment, in order; times are those of the
-//! lines, which a moment keeps, and a line that is a monologue is shared out over its own time.
+//! lines, which a moment keeps, and a line that is a monologue is shared out over its own time;
+//! a line without a name goes on with the speaker before it, unless that was another scene.
 
 use std::collections::VecDeque;
 
@@ -45,7 +46,10 @@ pub struct Moment {
     pub t0_ms: u64,
     /// When it ends.
     pub t1_ms: u64,
-    /// The words, behind the speaker's name where that is known.
+    /// Who speaks, where that is known.
+    pub speaker: Option<String>,
+    /// The words; the speaker's name stands before them, but not in the later pieces of a line
+    /// that was cut.
     pub text: String,
     /// Its lines; none where one line was cut into several moments.
     pub lines: Vec<LineStart>,
@@ -68,10 +72,12 @@ impl Cutter {
     /// The next line.
     pub fn push(&mut self, line: Line<'_>) {
         let line_weight = weight(line.text);
+        let mut speaker = line.speaker.map(str::to_owned);
         if self.open.ends_before(line, line_weight) {
+            speaker = speaker.or_else(|| self.open.goes_on(line));
             self.finish();
         }
-        self.open.add(line, line_weight);
+        self.open.add(line, speaker, line_weight);
     }
 
     /// The next moment that is complete.
@@ -85,7 +91,6 @@ impl Cutter {
         let Open {
             moment,
             weight: total,
-            ..
         } = std::mem::take(&mut self.open);
         if moment.text.is_empty() {
             return;
@@ -106,6 +111,7 @@ impl Cutter {
             self.ready.push_back(Moment {
                 t0_ms: at(said),
                 t1_ms: at(said + fresh),
+                speaker: moment.speaker.clone(),
                 text: piece.text,
                 lines: Vec::new(),
             });
@@ -119,7 +125,6 @@ impl Cutter {
 struct Open {
     moment: Moment,
     weight: usize,
-    speaker: Option<String>,
 }
 
 impl Default for Open {
@@ -128,11 +133,11 @@ impl Default for Open {
             moment: Moment {
                 t0_ms: 0,
                 t1_ms: 0,
+                speaker: None,
                 text: String::new(),
                 lines: Vec::new(),
             },
             weight: 0,
-            speaker: None,
         }
     }
 }
@@ -141,13 +146,16 @@ impl Open {
     /// Whether the moment ends before this line.
     fn ends_before(&self, line: Line<'_>, line_weight: usize) -> bool {
         let Moment {
-            t0_ms, t1_ms, text, ..
+            t0_ms,
+            t1_ms,
+            speaker,
+            text,
+            ..
         } = &self.moment;
         if text.is_empty() {
             return false;
         }
-        // A line without a name goes on with the speaker before it.
-        if line.speaker.is_some() && line.speaker != self.speaker.as_deref() {
+        if line.speaker.is_some() && line.speaker != speaker.as_deref() {
             return true;
         }
         let pause_ms = line.t0_ms.saturating_sub(*t1_ms);
@@ -166,16 +174,23 @@ impl Open {
         long_enough && (pause_ms >= PAUSE_MS || sentence_ended)
     }
 
-    fn add(&mut self, line: Line<'_>, line_weight: usize) {
+    /// The speaker, where this line follows soon enough to be theirs.
+    fn goes_on(&self, line: Line<'_>) -> Option<String> {
+        let pause_ms = line.t0_ms.saturating_sub(self.moment.t1_ms);
+        let speaker = self.moment.speaker.clone();
+        speaker.filter(|_| pause_ms < SILENCE_MS)
+    }
+
+    fn add(&mut self, line: Line<'_>, speaker: Option<String>, line_weight: usize) {
         let moment = &mut self.moment;
         let mut at = 0;
         if moment.text.is_empty() {
             moment.t0_ms = line.t0_ms;
-            self.speaker = line.speaker.map(str::to_owned);
-            if let Some(speaker) = line.speaker {
+            if let Some(speaker) = &speaker {
                 moment.text = format!("{speaker}: ");
                 self.weight = weight(&moment.text);
             }
+            moment.speaker = speaker;
         } else {
             let joint = joint(&moment.text, line.text);
             moment.text.push_str(joint);
@@ -241,6 +256,43 @@ mod tests {
         ]);
         let texts: Vec<_> = moments.iter().map(|moment| moment.text.as_str()).collect();
         assert_eq!(texts, ["Ada: One two", "Bob: three"]);
+        let speakers: Vec<_> = moments.iter().map(|m| m.speaker.as_deref()).collect();
+        assert_eq!(speakers, [Some("Ada"), Some("Bob")]);
+    }
+
+    #[test]
+    fn a_speaker_goes_on_over_a_cut_and_ends_with_the_scene() {
+        let said = |at_s: u64, speaker, text: &str| {
+            let at_ms = at_s * 1_000;
+            (at_ms, at_ms + 30_000, speaker, text.to_owned())
+        };
+        let moments = cut(&[
+            said(0, Some("厚明"), "你好。"),
+            said(32, None, "再见。"),
+            said(90, None, "Music."),
+        ]);
+        let told: Vec<_> = moments
+            .iter()
+            .map(|m| (m.speaker.as_deref(), m.text.as_str()))
+            .collect();
+        let ming = Some("厚明");
+        assert_eq!(
+            told,
+            [
+                (ming, "厚明: 你好。"),
+                (ming, "厚明: 再见。"),
+                (None, "Music.")
+            ]
+        );
+    }
+
+    #[test]
+    fn every_piece_of_a_monologue_has_its_speaker() {
+        let text = "A sentence of six words here. ".repeat(100);
+        let moments = cut(&[(0, 100_000, Some("Ada"), text)]);
+        assert!(moments.len() >= 3);
+        let is_ada = |moment: &Moment| moment.speaker.as_deref() == Some("Ada");
+        assert!(moments.iter().all(is_ada), "{moments:?}");
     }
 
     #[test]

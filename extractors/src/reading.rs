@@ -34,6 +34,7 @@ pub fn segments(page: Option<u32>, text: &str, ordinal: u32) -> Vec<Segment> {
             lang: language::detect(&passage.text).map(str::to_owned),
             text: passage.text,
             picture: false,
+            speaker: None,
             lines: Vec::new(),
         })
         .collect()

@@ -399,6 +399,7 @@ fn row(i: usize, dim: usize, revision: u64) -> Row {
         }],
         generation: "synthetic@1".to_owned(),
         facts: Facts::default(),
+        speaker: None,
         lines: Vec::new(),
     }
 }

@@ -104,6 +104,7 @@ fn column(rows: &[Row], field: &Field) -> Result<ArrayRef, IndexError> {
         c::CAMERA => maybe(|r| r.facts.camera.as_deref()),
         c::SHOW => maybe(|r| r.facts.show.as_deref()),
         c::LOOKS => number(|r| r.facts.looks),
+        c::SPEAKER => maybe(|r| r.speaker.as_deref()),
         c::LINES => Arc::new(rows.iter().map(lines_of).collect::<StringArray>()),
         other => vectors(rows, field).ok_or_else(|| {
             let what = format!("the table has a column `{other}` that this version cannot fill");
@@ -246,7 +247,7 @@ impl<'a> Columns<'a> {
         let dated = self.numbers::<TimestampMillisecondType>(c::DATED)?;
         let (camera, show) = (self.text(c::CAMERA)?, self.text(c::SHOW)?);
         let looks = self.numbers::<UInt64Type>(c::LOOKS)?;
-        let lines = self.text(c::LINES)?;
+        let (lines, speaker) = (self.text(c::LINES)?, self.text(c::SPEAKER)?);
         let maybe =
             |column: &StringArray, i: usize| column.is_valid(i).then(|| column.value(i).to_owned());
         let facts = |i: usize| Facts {
@@ -277,6 +278,7 @@ impl<'a> Columns<'a> {
                 text: text.value(i).to_owned(),
                 generation: generation.value(i).to_owned(),
                 facts: facts(i),
+                speaker: maybe(speaker, i),
                 lines: maybe(lines, i).map_or_else(Vec::new, |text| lines_from(&text)),
             })
             .collect())
@@ -321,6 +323,7 @@ fn row(hit: Hit) -> Row {
         vectors: Vec::new(),
         generation: hit.generation,
         facts: hit.facts,
+        speaker: hit.speaker,
         lines: hit.lines,
     }
 }

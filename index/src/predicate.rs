@@ -30,6 +30,9 @@ pub(crate) fn filter(filter: &Filter) -> Option<DfExpr> {
     if !filter.shows.is_empty() {
         all.push(any_text(c::SHOW, &filter.shows));
     }
+    if !filter.speakers.is_empty() {
+        all.push(any_text(c::SPEAKER, &filter.speakers));
+    }
     all.extend(under(&filter.under));
     let time = |ms| lit(ScalarValue::TimestampMillisecond(Some(ms), None));
     all.extend(filter.before_ms.map(|ms| col(c::DATED).lt(time(ms))));

@@ -31,6 +31,8 @@ pub struct Filter {
     pub cameras: Vec<String>,
     /// Of any of these shows, each by its whole name; empty means any file.
     pub shows: Vec<String>,
+    /// Said by any of these, each by the whole name; empty means any segment.
+    pub speakers: Vec<String>,
     /// Any of these languages; empty means all.
     pub langs: Vec<String>,
     /// Segments with any of these words are left out.

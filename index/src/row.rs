@@ -111,6 +111,8 @@ pub struct Row {
     pub generation: String,
     /// What its file says of itself.
     pub facts: Facts,
+    /// Of a moment: who speaks, where a transcript names them.
+    pub speaker: Option<String>,
     /// Of a moment: where its lines begin, in order; none where that is not known.
     pub lines: Vec<Line>,
 }
@@ -154,6 +156,8 @@ pub struct Hit {
     pub generation: String,
     /// See [`Row::facts`].
     pub facts: Facts,
+    /// See [`Row::speaker`].
+    pub speaker: Option<String>,
     /// See [`Row::lines`].
     pub lines: Vec<Line>,
 }

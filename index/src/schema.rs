@@ -43,13 +43,16 @@ pub(crate) const LOOKS: &str = "looks";
 /// Of a moment: `0:2700 35:6500`, a line each, bytes of the text before it and its time in ms.
 pub(crate) const LINES: &str = "lines";
 
-/// The columns that tables of format 1 lack; [`crate::Store::open`] adds them.
-pub(crate) const LATER: [&str; 5] = [DATED, CAMERA, SHOW, LOOKS, LINES];
+/// Of a moment: who speaks, where a transcript names them.
+pub(crate) const SPEAKER: &str = "speaker";
+
+/// The columns that older tables lack; [`crate::Store::open`] adds them.
+pub(crate) const LATER: [&str; 6] = [DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER];
 
 /// What a [`crate::Hit`] is made of.
-pub(crate) const HIT: [&str; 22] = [
+pub(crate) const HIT: [&str; 23] = [
     ID, FILE, REVISION, PATH, FOLDER, KIND, TITLE, LANG, MIME, MTIME, ORDINAL, PAGE, T0, T1,
-    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS, LINES,
+    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER,
 ];
 
 /// Metadata of a column of vectors: the name of its space.
@@ -97,6 +100,7 @@ pub(crate) fn schema(spaces: &[Space]) -> SchemaRef {
         text(SHOW, true),
         Field::new(LOOKS, DataType::UInt64, true),
         text(LINES, true),
+        text(SPEAKER, true),
     ];
     for space in spaces {
         let taken = |name: &str| fields.iter().any(|f| f.name() == name);

@@ -32,6 +32,7 @@ How questions are written:
                             also \"this week\", \"last month\", \"3 weeks ago\", 上周, 去年, 三天前
   lang:zh                   in this language
   camera:canon show:tech    by the name of the camera, or of the podcast
+  speaker:厚明              what this person says, where a transcript names who speaks
   sort:newest               the latest first; sort:oldest, sort:best (the usual order)
 Traditional and Simplified Chinese, full and half width, upper and lower case are the same.";
 
@@ -217,6 +218,10 @@ pub(super) struct Question {
     /// Only recordings of this podcast, series or album; a part of its name (may be repeated)
     #[arg(long, value_name = "NAME")]
     pub(super) show: Vec<String>,
+    /// Only what this person says, where a transcript names who speaks; a part of the name (may be
+    /// repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) speaker: Vec<String>,
     /// Leave out what contains this; the same as -WORD (may be repeated)
     #[arg(long, value_name = "WORD")]
     pub(super) without: Vec<String>,

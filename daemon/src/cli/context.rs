@@ -23,6 +23,7 @@ pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit>
         lang: args.question.lang,
         camera: args.question.camera,
         show: args.question.show,
+        speaker: args.question.speaker,
         legs: args.question.legs,
         min_quality: args.question.min_quality,
         cwd: here(),

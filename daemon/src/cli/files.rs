@@ -42,6 +42,7 @@ fn render(why: &Why, style: Style) -> String {
     let mut out = format!("{}  {state}\n", style.cyan(&short_path(&why.path)));
     out.put(format_args!("  {}\n", plain(&why.explanation)));
     let text = |value: &Option<String>| value.clone();
+    let list = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
     let number = |value: Option<u64>| value.map(|n| n.to_string());
     let fields = [
         ("kind", text(&why.kind)),
@@ -50,6 +51,7 @@ fn render(why: &Why, style: Style) -> String {
         ("camera", text(&why.camera)),
         ("place", text(&why.place)),
         ("show", text(&why.show)),
+        ("speakers", list(&why.speakers)),
         ("size", why.size.map(bytes)),
         ("stage", text(&why.stage)),
         ("reason", text(&why.reason)),

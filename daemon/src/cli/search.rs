@@ -35,6 +35,7 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         lang: args.question.lang,
         camera: args.question.camera,
         show: args.question.show,
+        speaker: args.question.speaker,
         sort: args.sort,
         legs: args.question.legs,
         min_quality: args.question.min_quality,
@@ -153,7 +154,8 @@ fn one_hit(hit: &Hit, style: Style) -> String {
         (None, None) => String::new(),
     };
     let mut text: Vec<(char, bool)> = marked(&hit.snippet);
-    let prefix = place.chars().map(|c| (c, false));
+    let name = unsaid(hit.speaker.as_deref(), &text);
+    let prefix = place.chars().chain(name.chars()).map(|c| (c, false));
     text.splice(0..0, prefix);
     let score = format!("{:.2}", hit.score);
     let lines = match style.width {
@@ -178,6 +180,19 @@ fn one_hit(hit: &Hit, style: Style) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The speaker's name as it begins a text, where the snippet does not begin there.
+fn unsaid(speaker: Option<&str>, snippet: &[(char, bool)]) -> String {
+    let Some(name) = speaker.map(plain) else {
+        return String::new();
+    };
+    let name = format!("{name}: ");
+    let shown: String = snippet.iter().map(|(c, _)| *c).collect();
+    if shown.starts_with(&name) {
+        return String::new();
+    }
+    name
 }
 
 /// What stands before or after a hit, dimmed.
@@ -266,4 +281,22 @@ pub(super) fn lacking(fresh: Fresh, missing: &[MissingLeg], style: Style) -> Str
         out.push_str(&style.yellow(&line));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speaker_is_named_once() {
+        for (speaker, snippet, expect) in [
+            (Some("厚明"), "厚明: 训练<mark>成本</mark>", ""),
+            (Some("Ada"), "<mark>Ada</mark>: cost", ""),
+            (Some("Ada"), "Adaptive <mark>cost</mark>", "Ada: "),
+            (Some("厚明"), "…每年<mark>下降</mark>", "厚明: "),
+            (None, "…the cost", ""),
+        ] {
+            assert_eq!(unsaid(speaker, &marked(snippet)), expect, "{snippet}");
+        }
+    }
 }

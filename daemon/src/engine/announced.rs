@@ -46,6 +46,7 @@ pub(super) fn announce(read: &mut Extraction, announced: &Announced) {
         lang: language::detect(&text).map(str::to_owned),
         text,
         picture: false,
+        speaker: None,
         lines: Vec::new(),
     });
 }

@@ -12,6 +12,7 @@
 //! Places are brought up to date whenever the writer is awake, and when it starts: a file can
 //! move before its rows are acknowledged, or before a crash.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -340,6 +341,8 @@ pub(super) fn forget_dropped(rows: &mut [Row], known: &[Space]) {
 }
 
 fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {
+    let speakers = outcome.rows.iter().filter_map(|row| row.speaker.as_ref());
+    let speakers: BTreeSet<&String> = speakers.collect();
     Ack {
         id: claim.id,
         turn: claim.turn,
@@ -354,6 +357,7 @@ fn ack(claim: &Claim, outcome: &OutcomeOf, revision: u64) -> Ack {
         generation: outcome.generation.clone(),
         about: outcome.about.clone(),
         feed: outcome.feed.clone(),
+        speakers: speakers.into_iter().cloned().collect(),
     }
 }
 

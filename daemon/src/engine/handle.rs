@@ -72,7 +72,7 @@ impl Handle {
         blocking(named).await
     }
 
-    /// The cameras, or shows, that files have.
+    /// The cameras, shows or speakers that files have.
     pub async fn values_of(&self, facet: Facet) -> Result<Vec<String>, EngineError> {
         let shared = Arc::clone(&self.shared);
         blocking(move || Ok(shared.journal.values_of(facet)?)).await

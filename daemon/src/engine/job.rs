@@ -350,6 +350,7 @@ fn row_of(
         vectors: Vec::new(),
         generation: String::new(),
         facts: about.facts.clone(),
+        speaker: segment.speaker,
         lines: segment.lines.into_iter().map(line).collect(),
     };
     locate(&mut row, claim, disk);

@@ -116,6 +116,7 @@ mod tests {
             source,
             text: text.to_owned(),
             picture: false,
+            speaker: None,
             lines: Vec::new(),
             lang: None,
         }

@@ -118,7 +118,7 @@ fn compare(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeSet, HashSet};
     use std::path::Path;
 
     use hippo_index::{Embedding, Facts, Options, Row, Space, SpaceRole};
@@ -193,6 +193,7 @@ mod tests {
             vectors: if embedded { vec![vector] } else { Vec::new() },
             generation: "x1+".to_owned(),
             facts: Facts::default(),
+            speaker: None,
             lines: Vec::new(),
         }
     }
@@ -229,6 +230,7 @@ mod tests {
             generation: Generation::new("x1", []),
             about: About::of_kind("text"),
             feed: None,
+            speakers: BTreeSet::new(),
         };
         journal.acknowledge(&[ack], 1).unwrap();
         let record = SpaceRecord {

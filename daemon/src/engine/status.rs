@@ -264,9 +264,18 @@ fn waits(shared: &Shared, counts: &Counts, unheard: u64) -> Vec<String> {
 pub(super) async fn why(shared: &Arc<Shared>, path: &Path) -> Result<wire::Why, EngineError> {
     let looking = Arc::clone(shared);
     let wanted = path.to_owned();
-    let record = blocking(move || Ok(looking.journal.record(&wanted)?)).await?;
+    let known = blocking(move || {
+        let record = looking.journal.record(&wanted)?;
+        let speakers = match &record {
+            Some(record) => looking.journal.speakers(record.id)?,
+            None => Vec::new(),
+        };
+        Ok((record, speakers))
+    });
+    let (record, speakers) = known.await?;
     let mut why = wire::Why {
         path: path.display().to_string(),
+        speakers,
         ..wire::Why::default()
     };
     match record {

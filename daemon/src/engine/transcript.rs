@@ -36,6 +36,7 @@ pub(super) async fn transcript(
         let lines = from_lines(&said).into_iter().map(|said| Line {
             t0_ms: said.t0_ms,
             t1_ms: said.t1_ms,
+            speaker: None,
             text: said.text,
         });
         return Ok(Transcript {
@@ -71,7 +72,7 @@ pub(super) async fn transcript(
 }
 
 /// A moment line by line, each until the next one begins; as a whole where its lines have no
-/// times.
+/// times. The speaker's name before the words is taken off: each line has it.
 fn lines_of(moment: &Row) -> Vec<Line> {
     let starts = moment
         .lines
@@ -81,14 +82,19 @@ fn lines_of(moment: &Row) -> Vec<Line> {
     if starts.is_empty() {
         starts.push((0, moment.t0_ms.unwrap_or_default()));
     }
+    let name = moment.speaker.as_ref().map(|name| format!("{name}: "));
     let last = (moment.text.len(), moment.t1_ms.unwrap_or_default());
     let ends = starts.iter().skip(1).copied().chain([last]);
     let line = |((from, t0_ms), (to, t1_ms)): ((usize, u64), (usize, u64))| {
-        let text = moment.text.get(from..to)?.trim().to_owned();
+        let whole = moment.text.get(from..to)?;
+        let name = name.as_deref().filter(|_| from == 0);
+        let text = name.and_then(|name| whole.strip_prefix(name));
+        let text = text.unwrap_or(whole);
         Some(Line {
             t0_ms,
             t1_ms: t1_ms.max(t0_ms),
-            text,
+            speaker: moment.speaker.clone(),
+            text: text.trim().to_owned(),
         })
     };
     starts.iter().copied().zip(ends).filter_map(line).collect()

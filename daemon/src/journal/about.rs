@@ -96,6 +96,8 @@ pub enum Facet {
     Camera,
     /// A podcast, series or album.
     Show,
+    /// Somebody whom a transcript names.
+    Speaker,
 }
 
 impl Journal {
@@ -104,6 +106,11 @@ impl Journal {
         let sql = match facet {
             Facet::Camera => "SELECT DISTINCT camera FROM file WHERE camera IS NOT NULL ORDER BY 1",
             Facet::Show => "SELECT DISTINCT show FROM file WHERE show IS NOT NULL ORDER BY 1",
+            Facet::Speaker => {
+                "SELECT DISTINCT name FROM speaker WHERE EXISTS
+                     (SELECT 1 FROM file WHERE id = speaker.file AND state <> 7)
+                 ORDER BY name"
+            }
         };
         self.read("listing what can be asked for", |c| {
             c.prepare_cached(sql)?

@@ -24,6 +24,7 @@ mod queue;
 mod report;
 mod schema;
 mod spaces;
+mod speakers;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

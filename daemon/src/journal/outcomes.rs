@@ -4,6 +4,7 @@
 //! What the table holds is recorded whatever the turn; only the state waits for its own turn,
 //! so that a file that changed meanwhile is read again.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use hippo_extractors::Feed;
@@ -12,7 +13,7 @@ use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 use super::about::{About, COLUMNS};
 use super::files::key_of;
 use super::generation::Generation;
-use super::{Journal, Result, State, feeds};
+use super::{Journal, Result, State, feeds, speakers};
 use crate::scan::DiskFact;
 
 /// How work on a file ended.
@@ -55,6 +56,8 @@ pub struct Ack {
     pub about: About,
     /// What it says of recordings around it.
     pub feed: Option<Feed>,
+    /// Who speaks in its rows.
+    pub speakers: BTreeSet<String>,
 }
 
 /// A file whose outcome can be taken over by another of the same content.
@@ -188,6 +191,7 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
     settle(t, ack.id, ack.turn, Some(state), &ack.disk, now_ms)?;
     if updated == 1 {
         feeds::keep(t, ack.id, ack.feed.as_ref())?;
+        speakers::keep(t, ack.id, &ack.speakers)?;
     }
     Ok(updated == 1)
 }

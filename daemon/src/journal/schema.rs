@@ -9,7 +9,7 @@ use super::{JournalError, Result, sqlite};
 
 /// The steps from an empty database to the newest format, oldest first. A journal of an older
 /// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
-const STEPS: [&str; 5] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5];
+const STEPS: [&str; 6] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6];
 
 /// Where a file stands. The first four are pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -236,6 +236,17 @@ CREATE TABLE episode (
 CREATE INDEX episode_name ON episode (name);
 CREATE TRIGGER episode_delete AFTER DELETE ON file BEGIN
     DELETE FROM episode WHERE feed = OLD.id;
+END;
+";
+
+/// Who speaks in files, by their transcripts: see `Journal::speakers`.
+const FORMAT_6: &str = "
+CREATE TABLE speaker (
+    file INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (file, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX speaker_name ON speaker (name);
+CREATE TRIGGER speaker_delete AFTER DELETE ON file BEGIN
+    DELETE FROM speaker WHERE file = OLD.id;
 END;
 ";
 

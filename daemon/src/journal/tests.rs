@@ -1,6 +1,6 @@
 //! The journal against a model, and the promises of single transitions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -50,6 +50,7 @@ pub(super) fn ack(claim: &Claim, disk: DiskFact, revision: u64, verdict: Verdict
             ..About::of_kind("text")
         },
         feed: None,
+        speakers: BTreeSet::new(),
     }
 }
 

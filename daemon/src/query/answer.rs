@@ -126,6 +126,7 @@ fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         dated_at: row.facts.dated_ms.and_then(when::rfc3339),
         camera: row.facts.camera,
         show: row.facts.show,
+        speaker: row.speaker,
         alike: fused.alike,
         path: row.path,
     }

@@ -179,6 +179,7 @@ impl Memory for Double {
         let values: &[&str] = match facet {
             Facet::Camera => &["Canon EOS R5", "iPhone 15"],
             Facet::Show => &[],
+            Facet::Speaker => &["Ada Lovelace", "厚明"],
         };
         Ok(values.iter().map(ToString::to_string).collect())
     }
@@ -399,6 +400,15 @@ async fn filters_reach_the_legs() {
     assert_eq!(
         unknown.to_string(),
         "no file has a camera like `nikon`: there are Canon EOS R5, iPhone 15"
+    );
+    let said = ask("cost speaker:LOVE speaker:厚明");
+    answer(&memory, &said).await.unwrap();
+    let (_, filter) = memory.asked.lock().unwrap()[2].clone();
+    assert_eq!(filter.speakers, ["Ada Lovelace", "厚明"]);
+    let unknown = answer(&memory, &ask("cost speaker:bob")).await.unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "no file has a speaker like `bob`: there are Ada Lovelace, 厚明"
     );
     let none = answer(&memory, &ask("cost show:news")).await.unwrap_err();
     assert!(none.to_string().contains("none says which"), "{none}");

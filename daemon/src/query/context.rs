@@ -91,10 +91,13 @@ async fn beside<M: Memory>(
     let around = Around::read(memory, &places, BESIDE, live).await;
     let hits: HashSet<Place> = places.into_iter().collect();
     let none: Vec<Phrase> = filter.none.iter().filter_map(|p| Phrase::new(p)).collect();
+    let one_of = |wanted: &[String], value: Option<&String>| {
+        wanted.is_empty() || value.is_some_and(|value| wanted.contains(value))
+    };
     let kept = |row: &Hit| {
-        let spoken = |lang: &String| filter.langs.contains(lang);
         let text = Prepared::new(&row.text);
-        (filter.langs.is_empty() || row.lang.as_ref().is_some_and(spoken))
+        one_of(&filter.langs, row.lang.as_ref())
+            && one_of(&filter.speakers, row.speaker.as_ref())
             && !none.iter().any(|phrase| phrase.stands_in(&text))
     };
     let mut found = Vec::new();

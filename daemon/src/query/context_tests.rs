@@ -45,6 +45,23 @@ async fn filters_hold_for_what_stands_beside_a_hit() {
 }
 
 #[tokio::test]
+async fn what_another_says_beside_a_hit_is_left_out_where_a_speaker_is_asked_for() {
+    let mut memory = talk(&[
+        "Ada Lovelace: the cost",
+        "厚明: 成本",
+        "Ada Lovelace: after",
+    ]);
+    let rows = Arc::make_mut(&mut memory.rows);
+    for row in rows.iter_mut() {
+        row.speaker = row.text.split(": ").next().map(str::to_owned);
+    }
+    let found = context(&memory, &ask("cost", 200)).await.unwrap();
+    assert_eq!(found.spans[0].text, "Ada Lovelace: the cost\n\n厚明: 成本");
+    let found = context(&memory, &ask("cost speaker:ada", 200));
+    assert_eq!(found.await.unwrap().spans[0].text, "Ada Lovelace: the cost");
+}
+
+#[tokio::test]
 async fn budgets_out_of_bounds_are_refused() {
     let memory = Double::of(&["cost"]);
     for tokens in [0, MIN_TOKENS - 1, MAX_TOKENS + 1] {

@@ -388,6 +388,7 @@ pub(crate) mod tests_support {
             text: text.to_owned(),
             generation: String::new(),
             facts: hippo_index::Facts::default(),
+            speaker: None,
             lines: Vec::new(),
         }
     }

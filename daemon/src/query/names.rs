@@ -59,11 +59,12 @@ pub(super) enum Key {
     Lang,
     Camera,
     Show,
+    Speaker,
     Sort,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 8] = [
+    pub(super) const ALL: [Key; 9] = [
         Key::Kind,
         Key::In,
         Key::Before,
@@ -71,6 +72,7 @@ impl Key {
         Key::Lang,
         Key::Camera,
         Key::Show,
+        Key::Speaker,
         Key::Sort,
     ];
 
@@ -79,6 +81,7 @@ impl Key {
         match facet {
             Facet::Camera => Key::Camera,
             Facet::Show => Key::Show,
+            Facet::Speaker => Key::Speaker,
         }
     }
 
@@ -91,6 +94,7 @@ impl Key {
             Key::Lang => "lang",
             Key::Camera => "camera",
             Key::Show => "show",
+            Key::Speaker => "speaker",
             Key::Sort => "sort",
         }
     }
@@ -104,6 +108,7 @@ impl Key {
             Key::Lang => "`lang:zh`",
             Key::Camera => "`camera:canon`",
             Key::Show => "`show:\"morning news\"`",
+            Key::Speaker => "`speaker:\"ada lovelace\"`",
             Key::Sort => "`sort:newest`",
         }
     }
@@ -142,7 +147,7 @@ pub(super) fn near_miss(typed: &str, value: &str, now: &Zoned) -> Option<Key> {
         Key::In => value.starts_with(['/', '~', '.']) && !value.starts_with("//"),
         Key::Before | Key::After => when::moment(value, now).is_some(),
         Key::Sort => Sort::named(value).is_some(),
-        Key::Camera => true,
+        Key::Camera | Key::Speaker => true,
         // `shop:` and `slow:` are words.
         Key::Show => false,
     };

@@ -1,11 +1,11 @@
 //! The query language, made so that plain questions need none of it.
 //!
 //! Words are alternatives (OR), best matches first. `"a phrase"` must stand, `-word` must not,
-//! and `kind:`, `in:`, `before:`, `after:`, `lang:`, `camera:`, `show:` narrow the search; `sort:` orders what was
-//! found. Full-width colons and the quotes “ ” 「 」 『 』 mean the same as theirs. Promises: no
-//! input panics; what is not clearly a filter is a word (`https://…`, `10:30`, `std::fs`); what is
-//! clearly a slip (`knid:pdf`) is an error that says what was meant; [`Query`]'s `Display` parses
-//! back to the same query.
+//! and `kind:`, `in:`, `before:`, `after:`, `lang:`, `camera:`, `show:`, `speaker:` narrow the
+//! search; `sort:` orders what was found. Full-width colons and the quotes “ ” 「 」 『 』 mean the
+//! same as theirs. Promises: no input panics; what is not clearly a filter is a word
+//! (`https://…`, `10:30`, `std::fs`); what is clearly a slip (`knid:pdf`) is an error that says
+//! what was meant; [`Query`]'s `Display` parses back to the same query.
 
 use std::fmt;
 
@@ -44,6 +44,8 @@ pub struct Query {
     pub cameras: Vec<String>,
     /// Shows wanted, as typed; empty means any file.
     pub shows: Vec<String>,
+    /// Speakers wanted, as typed; empty means anybody or nobody.
+    pub speakers: Vec<String>,
     /// What comes first, where that was said.
     pub sort: Option<Sort>,
 }
@@ -220,9 +222,10 @@ impl Query {
                 }
             }
             Key::In => push_once(&mut self.within, value.to_owned()),
-            // Shows have commas in their names.
+            // Names have commas in them.
             Key::Camera => push_once(&mut self.cameras, value.to_owned()),
             Key::Show => push_once(&mut self.shows, value.to_owned()),
+            Key::Speaker => push_once(&mut self.speakers, value.to_owned()),
             Key::Before | Key::After => self.date(key, value, now)?,
             // The last one is meant, as with any switch.
             Key::Sort => {
@@ -285,6 +288,7 @@ impl fmt::Display for Query {
             ("lang", &self.langs),
             ("camera", &self.cameras),
             ("show", &self.shows),
+            ("speaker", &self.speakers),
         ];
         for (key, values) in lists {
             parts.extend(

@@ -87,6 +87,14 @@ fn filters_narrow() {
 }
 
 #[test]
+fn speakers_are_named_with_or_without_quotes() {
+    let query = parse("tea speaker:厚明 speaker：\"Ada, Countess\" speaker:「林 雨」 speaker:厚明");
+    assert_eq!(query.words, ["tea"]);
+    assert_eq!(query.speakers, ["厚明", "Ada, Countess", "林 雨"]);
+    assert_eq!(Query::parse(&query.to_string(), &now()), Ok(query));
+}
+
+#[test]
 fn dates_are_written_in_words_too() {
     let query = parse("cost after:\"last month\" before:昨天 sort:time");
     assert_eq!(query.words, ["cost"]);
@@ -128,6 +136,9 @@ fn errors_say_what_to_write_instead() {
         ("x since:7d", "did you mean `after:7d`"),
         ("x folder:~/a", "did you mean `in:~/a`"),
         ("x -kind:pdf", "name what is wanted"),
+        ("x -speaker:ada", "`speaker:\"ada lovelace\"`"),
+        ("x speakers:ada", "did you mean `speaker:ada`"),
+        ("x speaker:", "has no value"),
     ] {
         let message = error(text);
         assert!(message.contains(says), "{text}: {message}");
@@ -181,6 +192,7 @@ fn piece() -> impl Strategy<Value = String> {
         "before:",
         "after:",
         "lang:",
+        "speaker:",
         "sort:",
         "knid:",
         "pdf",

@@ -128,6 +128,7 @@ fn query(request: &SearchRequest) -> Result<Query, SearchError> {
         ("lang", &request.lang),
         ("camera", &request.camera),
         ("show", &request.show),
+        ("speaker", &request.speaker),
     ] {
         for value in values {
             query.narrow(key, value, &now)?;
@@ -234,6 +235,7 @@ async fn filter<M: Memory>(
         kinds: query.kinds.clone(),
         cameras: named(memory, Facet::Camera, &query.cameras).await?,
         shows: named(memory, Facet::Show, &query.shows).await?,
+        speakers: named(memory, Facet::Speaker, &query.speakers).await?,
         under,
         before_ms: query.before.as_ref().map(|m| m.epoch_ms),
         after_ms: query.after.as_ref().map(|m| m.epoch_ms),

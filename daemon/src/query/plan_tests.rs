@@ -20,6 +20,7 @@ fn hostile() -> impl Strategy<Value = String> {
         "sort:",
         "camera:",
         "show:\"",
+        "speaker:",
         "-kind:",
         "in:\"",
         "after:\"",

@@ -119,6 +119,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         // Names have commas in them.
         camera: params.all("camera")?,
         show: params.all("show")?,
+        speaker: params.all("speaker")?,
         sort: params.one("sort")?,
         legs: params.list("legs")?,
         min_quality: params.share("min_quality")?,

@@ -2,8 +2,8 @@
 //! for each.
 //!
 //! The catalog finds the files and applies what it knows of the filter before its cut; a file is
-//! shown by its first segment, on which the rest (languages, phrases, exclusions) is settled. The
-//! score is the share of the question that the name has, 0 to 1.
+//! shown by its first segment, on which the rest (languages, speakers, phrases, exclusions) is
+//! settled. The score is the share of the question that the name has, 0 to 1.
 
 use std::path::Path;
 
@@ -69,6 +69,7 @@ fn any_of(wanted: &[String], value: Option<&String>) -> bool {
 /// What the segment, the title and the name must and must not have.
 struct Settled<'a> {
     langs: &'a [String],
+    speakers: &'a [String],
     phrases: Vec<Phrase>,
     none: Vec<Phrase>,
 }
@@ -78,14 +79,14 @@ impl Settled<'_> {
         let phrases = |list: &[String]| list.iter().filter_map(|p| Phrase::new(p)).collect();
         Settled {
             langs: &filter.langs,
+            speakers: &filter.speakers,
             phrases: phrases(&filter.phrases),
             none: phrases(&filter.none),
         }
     }
 
     fn hold_for(&self, row: &Hit, named: &Named) -> bool {
-        let spoken = |lang: &String| self.langs.contains(lang);
-        if !self.langs.is_empty() && !row.lang.as_ref().is_some_and(spoken) {
+        if !any_of(self.langs, row.lang.as_ref()) || !any_of(self.speakers, row.speaker.as_ref()) {
             return false;
         }
         if self.phrases.is_empty() && self.none.is_empty() {
@@ -150,5 +151,9 @@ mod tests {
         }
         let english = filter(|f, v| f.langs = v, "en");
         assert!(!Settled::new(&english).hold_for(&row, &file));
+        let by_ada = filter(|f, v| f.speakers = v, "Ada");
+        assert!(!Settled::new(&by_ada).hold_for(&row, &file));
+        let speaker = Some("Ada".to_owned());
+        assert!(Settled::new(&by_ada).hold_for(&Hit { speaker, ..row }, &file));
     }
 }

@@ -99,6 +99,7 @@ const SEARCH_PARAMS: &[&str] = &[
     "lang",
     "camera",
     "show",
+    "speaker",
     "sort",
     "legs",
     "min_quality",

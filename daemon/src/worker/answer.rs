@@ -236,6 +236,7 @@ impl<'a> Answer<'a> {
             return Err(format!("{} lines of a segment", segment.lines.len()));
         }
         clean_option(&mut segment.lang)?;
+        clean_option(&mut segment.speaker)?;
         self.segments.push(segment);
         self.alive = now;
         Ok(Step::Noted)

@@ -22,6 +22,7 @@ fn segment(ordinal: u32, text: &str) -> Segment {
         source: Source::Body,
         text: text.to_owned(),
         picture: false,
+        speaker: None,
         lines: Vec::new(),
         lang: None,
     }
@@ -113,6 +114,10 @@ fn promise_16_misbehaving_worker_wrong_answers_are_refused() {
         t1_ms: Some(u64::MAX),
         ..segment(0, "x")
     };
+    let long_name = Segment {
+        speaker: Some("x".repeat(LABEL_MAX_BYTES + 1)),
+        ..segment(0, "x")
+    };
     let long_label = FromWorker::Panicked {
         id: 1,
         stage: String::new(),
@@ -142,6 +147,13 @@ fn promise_16_misbehaving_worker_wrong_answers_are_refused() {
             }],
         ),
         ("a long label", vec![long_label]),
+        (
+            "a long name",
+            vec![FromWorker::Segment {
+                id: 1,
+                segment: long_name,
+            }],
+        ),
         (
             "a picture of text",
             vec![frame(0, "x"), picture_frame(0, 0, 2, 12)],

@@ -28,7 +28,7 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// One frame, and so what the daemon buffers of a worker. A segment is a passage of about
 /// 1 KiB; the largest frame is a picture for a model that sees 512 x 512 pixels: 1 MiB.

@@ -87,6 +87,8 @@ mod tests {
         ]);
         let texts: Vec<_> = moments.iter().map(|m| m.text.as_str()).collect();
         assert_eq!(texts, ["Ada: One two", "Bob: three"]);
+        let speakers: Vec<_> = moments.iter().map(|m| m.speaker.as_deref()).collect();
+        assert_eq!(speakers, [Some("Ada"), Some("Bob")]);
         assert_eq!(
             (moments[1].t0_ms, moments[1].t1_ms),
             (Some(4000), Some(6000))

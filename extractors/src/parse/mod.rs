@@ -21,6 +21,7 @@ mod sniff;
 mod sound;
 mod subtitle;
 mod table;
+mod voices;
 mod writer;
 mod xml;
 

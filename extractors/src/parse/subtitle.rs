@@ -7,6 +7,8 @@
 
 use serde::Deserialize;
 
+use super::voices;
+
 /// Somebody says something from one time to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cue {
@@ -29,8 +31,6 @@ pub(crate) struct Script {
 const LRC_LAST_MS: u64 = 5_000;
 /// A line of lyrics lasts at most so long: then the singer rests.
 const LRC_LINE_MAX_MS: u64 = 15_000;
-/// Tags of styling are shorter; what opens and does not close within this is text.
-const TAG_MAX_BYTES: usize = 200;
 /// Captions roll over so many lines at most.
 const ROLLING_MAX_LINES: usize = 8;
 /// Hours beyond this are no times but noise: a year of sound.
@@ -111,31 +111,25 @@ pub(crate) fn timed_text(text: &str, vtt: bool) -> Script {
     for (nth, (at, (t0_ms, t1_ms))) in starts.iter().enumerate() {
         let next = starts.get(nth + 1).map_or(lines.len(), |(next, _)| *next);
         let body = body_of(&lines[at + 1..next], vtt, nth + 1 < starts.len());
-        let mut speaker = None;
-        let mut said: Vec<String> = Vec::new();
-        for line in body {
-            let (line_speaker, line) = without_tags(line);
-            speaker = speaker.or(line_speaker);
-            if !line.is_empty() {
-                said.push(line);
-            }
-        }
+        let parts = voices::parts(body);
         // Rolling captions show the line before once more.
         let rolling = vtt && shown.len() <= ROLLING_MAX_LINES;
-        let fresh: Vec<String> = said
-            .iter()
-            .filter(|line| !(rolling && shown.contains(line)))
-            .cloned()
-            .collect();
-        shown = said;
-        if !fresh.is_empty() {
-            script.cues.push(Cue {
-                t0_ms: *t0_ms,
-                t1_ms: *t1_ms,
-                speaker,
-                text: fresh.join("\n"),
-            });
+        for part in &parts {
+            let fresh = part
+                .said
+                .iter()
+                .filter(|line| !(rolling && shown.contains(line)));
+            let fresh: Vec<&str> = fresh.map(String::as_str).collect();
+            if !fresh.is_empty() {
+                script.cues.push(Cue {
+                    t0_ms: *t0_ms,
+                    t1_ms: *t1_ms,
+                    speaker: part.speaker.clone(),
+                    text: fresh.join("\n"),
+                });
+            }
         }
+        shown = parts.into_iter().flat_map(|part| part.said).collect();
     }
     in_order(script)
 }
@@ -154,47 +148,6 @@ fn body_of<'a>(lines: &'a [&'a str], vtt: bool, more_follow: bool) -> &'a [&'a s
         }
         _ => lines,
     }
-}
-
-/// The text without `<i>`, `{\an8}` and entities; the voice out of `<v Somebody>`.
-fn without_tags(line: &str) -> (Option<String>, String) {
-    let mut voice = None;
-    let mut out = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(at) = rest.find(['<', '{']) {
-        let (before, tag) = rest.split_at(at);
-        out.push_str(before);
-        let close = if tag.starts_with('<') { b'>' } else { b'}' };
-        let opens =
-            tag[1..].starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '\\'));
-        let end = tag.bytes().take(TAG_MAX_BYTES).position(|b| b == close);
-        let Some(end) = end.filter(|_| opens) else {
-            out.push_str(&tag[..1]);
-            rest = &tag[1..];
-            continue;
-        };
-        let inside = &tag[1..end];
-        if let Some(name) = inside.strip_prefix("v ").or_else(|| {
-            inside
-                .strip_prefix("v.")
-                .and_then(|v| v.split_once(' '))
-                .map(|(_, name)| name)
-        }) {
-            voice = voice
-                .or(Some(name.trim().to_owned()))
-                .filter(|name| !name.is_empty());
-        }
-        rest = &tag[end + 1..];
-    }
-    out.push_str(rest);
-    let out = out
-        .replace("&nbsp;", " ")
-        .replace("&lrm;", "")
-        .replace("&rlm;", "")
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&amp;", "&");
-    (voice, out.trim().to_owned())
 }
 
 /// LRC: `[mm:ss.xx]` before a line, several of them for a refrain, tags for the song.
@@ -222,7 +175,7 @@ pub(crate) fn lyrics(text: &str) -> Script {
             }
             rest = after.trim_start();
         }
-        let (_, said) = without_tags(rest);
+        let said = voices::words(rest);
         lines.extend(stamps.into_iter().map(|stamp| (stamp, said.clone())));
     }
     script.cues = stamped(lines, offset_ms);
@@ -289,14 +242,22 @@ pub(crate) fn transcript_json(text: &str) -> Option<Script> {
     for part in file.segments {
         let t0_ms = millis(part.start);
         let said = part.body.trim();
-        if !said.is_empty() {
-            script.cues.push(Cue {
-                t0_ms,
-                t1_ms: part.end.map_or(t0_ms, millis).max(t0_ms),
-                speaker: part.speaker.filter(|speaker| !speaker.trim().is_empty()),
-                text: said.to_owned(),
-            });
+        if said.is_empty() {
+            continue;
         }
+        let written = part.speaker.unwrap_or_default();
+        let speaker = voices::name_of(&written);
+        // What is too long for a name is said all the same.
+        let text = match speaker {
+            None if !written.trim().is_empty() => format!("{}: {said}", written.trim()),
+            _ => said.to_owned(),
+        };
+        script.cues.push(Cue {
+            t0_ms,
+            t1_ms: part.end.map_or(t0_ms, millis).max(t0_ms),
+            speaker,
+            text,
+        });
     }
     Some(in_order(script))
 }
@@ -351,6 +312,20 @@ mod tests {
     }
 
     #[test]
+    fn a_cue_of_two_voices_is_two_cues() {
+        let text = "WEBVTT\n\n00:01.000 --> 00:03.000\n<v 厚明>你好</v>\n<v Ada>Hello\n\n\
+                    00:03.000 --> 00:04.000\n<v Ada>Hello\nagain\n";
+        check(
+            &timed_text(text, true),
+            &expect![[r#"
+                1000 3000 厚明 "你好"
+                1000 3000 Ada "Hello"
+                3000 4000 Ada "again"
+            "#]],
+        );
+    }
+
+    #[test]
     fn lyrics_with_refrains_and_an_offset() {
         let text = "[ti:童年]\n[ar:罗大佑]\n[offset:+500]\n[00:01.00][00:20.00]池塘边的榕树上\n[00:04.5]知了在声声叫着夏天\n[00:08]\n[03:00.00]<03:00.10>last\n";
         let script = lyrics(text);
@@ -386,6 +361,16 @@ mod tests {
                 1000 2000 - "hi"
             "#]],
         );
+        let odd = format!(
+            r#"{{"segments":[{{"speaker":" 厚\n明 ","start":1,"text":"好"}},
+            {{"speaker":"{}","start":2,"text":"x"}},{{"speaker":" ","start":3,"text":"y"}}]}}"#,
+            "long ".repeat(100)
+        );
+        let odd = transcript_json(&odd).unwrap().cues;
+        assert_eq!(odd[0].speaker.as_deref(), Some("厚 明"));
+        assert_eq!((&odd[1].speaker, &odd[2].speaker), (&None, &None));
+        assert!(odd[1].text.starts_with("long long") && odd[1].text.ends_with("long: x"));
+        assert_eq!(odd[2].text, "y");
         assert_eq!(transcript_json(r#"{"segments":[1,2]}"#), None);
         assert_eq!(transcript_json(r#"{"a":1}"#), None);
     }

@@ -59,6 +59,14 @@ impl Place {
     }
 }
 
+/// What few segments have.
+#[derive(Default)]
+struct Special {
+    picture: bool,
+    speaker: Option<String>,
+    lines: Vec<LineStart>,
+}
+
 /// How languages are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tongue {
@@ -161,7 +169,7 @@ impl<'a> Writer<'a> {
     pub(crate) fn put(&mut self, text: &str, place: Place) {
         let text = presentable(text);
         if !text.trim().is_empty() {
-            self.segment(text, place, false, Vec::new());
+            self.segment(text, place, Special::default());
         }
     }
 
@@ -175,7 +183,13 @@ impl<'a> Writer<'a> {
             Cow::Owned(_) => Vec::new(),
         };
         if !text.trim().is_empty() {
-            self.segment(text, place, false, lines);
+            let speaker = moment.speaker;
+            let special = Special {
+                speaker,
+                lines,
+                ..Special::default()
+            };
+            self.segment(text, place, special);
         }
     }
 
@@ -188,7 +202,11 @@ impl<'a> Writer<'a> {
         pictures: impl Iterator<Item = Picture>,
     ) {
         let ordinal = self.ordinal;
-        self.segment(presentable(text), place, true, Vec::new());
+        let special = Special {
+            picture: true,
+            ..Special::default()
+        };
+        self.segment(presentable(text), place, special);
         for (spec, picture) in pictures.enumerate() {
             if self.closed() {
                 return;
@@ -199,7 +217,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn segment(&mut self, text: Cow<'_, str>, place: Place, picture: bool, lines: Vec<LineStart>) {
+    fn segment(&mut self, text: Cow<'_, str>, place: Place, special: Special) {
         if self.closed() {
             return;
         }
@@ -224,9 +242,10 @@ impl<'a> Writer<'a> {
             t1_ms: place.span_ms.map(|(_, t1)| t1),
             source: place.source,
             text: text.into_owned(),
-            picture,
+            picture: special.picture,
             lang: lang.map(str::to_owned),
-            lines,
+            speaker: special.speaker,
+            lines: special.lines,
         };
         if let Err(error) = self.out.segment(segment) {
             self.error = Some(error);

@@ -70,6 +70,7 @@ pub(crate) fn row(file: u64, revision: u64, ordinal: u32, text: &str) -> Row {
         vectors: Vec::new(),
         generation: "text@1".to_owned(),
         facts: Facts::default(),
+        speaker: None,
         lines: Vec::new(),
     }
 }

@@ -90,6 +90,7 @@ async fn others_can_open_it_with_lancedb_alone() {
             "show",
             "looks",
             "lines",
+            "speaker",
             "passage_vector",
         ]
     );
@@ -97,35 +98,40 @@ async fn others_can_open_it_with_lancedb_alone() {
 
 #[tokio::test]
 async fn a_table_of_an_older_hippo_gets_the_columns_that_it_lacks() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path()).await;
-    store
-        .commit(vec![row(5, 1, 0, "kept")], &[], 1)
-        .await
-        .unwrap();
-    for column in crate::schema::LATER {
-        crate::indexes::drop_indexes_of(&store.shared.table, column)
+    let later = crate::schema::LATER;
+    // The oldest lacks all of them, that of yesterday the newest alone.
+    for lacking in [&later[..], &later[later.len() - 1..]] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).await;
+        store
+            .commit(vec![row(5, 1, 0, "kept")], &[], 1)
             .await
             .unwrap();
+        let table = &store.shared.table;
+        for column in lacking {
+            crate::indexes::drop_indexes_of(table, column)
+                .await
+                .unwrap();
+        }
+        table.drop_columns(lacking).await.unwrap();
+        drop(store);
+        let store = open(dir.path()).await;
+        assert_eq!(store.rows_of(5, 1).await.unwrap(), [row(5, 1, 0, "kept")]);
+        let before = |ms| Filter {
+            before_ms: Some(ms),
+            ..Filter::default()
+        };
+        for (ms, expect) in [(5_000, 0), (5_001, 1)] {
+            let found = store.words(&any("kept"), &before(ms), 5).await.unwrap();
+            assert_eq!(found.len(), expect, "it is dated as it was modified");
+        }
+        let mut taken = row(6, 2, 0, "new");
+        taken.facts.camera = Some("iPhone 15".to_owned());
+        taken.speaker = Some("厚明".to_owned());
+        taken.lines = vec![Line { at: 0, t0_ms: 5 }, Line { at: 9, t0_ms: 70 }];
+        store.commit(vec![taken.clone()], &[], 2).await.unwrap();
+        assert_eq!(store.rows_of(6, 2).await.unwrap(), [taken]);
     }
-    let later = crate::schema::LATER;
-    store.shared.table.drop_columns(&later).await.unwrap();
-    drop(store);
-    let store = open(dir.path()).await;
-    assert_eq!(store.rows_of(5, 1).await.unwrap(), [row(5, 1, 0, "kept")]);
-    let before = |ms| Filter {
-        before_ms: Some(ms),
-        ..Filter::default()
-    };
-    for (ms, expect) in [(5_000, 0), (5_001, 1)] {
-        let found = store.words(&any("kept"), &before(ms), 5).await.unwrap();
-        assert_eq!(found.len(), expect, "it is dated as it was modified");
-    }
-    let mut taken = row(6, 2, 0, "new");
-    taken.facts.camera = Some("iPhone 15".to_owned());
-    taken.lines = vec![Line { at: 0, t0_ms: 5 }, Line { at: 9, t0_ms: 70 }];
-    store.commit(vec![taken.clone()], &[], 2).await.unwrap();
-    assert_eq!(store.rows_of(6, 2).await.unwrap(), [taken]);
 }
 
 #[cfg(unix)]

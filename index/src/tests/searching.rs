@@ -194,6 +194,7 @@ async fn filters_are_applied_before_the_cut() {
         near.facts.dated_ms = Some(20_000_000);
         near.facts.camera = Some("it's a 35 mm".to_owned());
         odd.facts.show = Some("早间新闻".to_owned());
+        odd.speaker = Some("厚明".to_owned());
         if indexed == 2 {
             store.commit(rows, &[], 1).await.unwrap();
             store.maintain(Step::Index).await.unwrap();
@@ -288,6 +289,13 @@ async fn filters_are_applied_before_the_cut() {
             (
                 Filter {
                     shows: of("早间新闻"),
+                    ..all()
+                },
+                vec![500],
+            ),
+            (
+                Filter {
+                    speakers: of("厚明"),
                     ..all()
                 },
                 vec![500],

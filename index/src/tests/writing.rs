@@ -19,6 +19,7 @@ async fn rows_come_back_as_they_went_in() {
         show: Some("早间新闻".to_owned()),
         looks: Some(u64::MAX),
     };
+    full.speaker = Some("厚明".to_owned());
     let rows = vec![full, row(7, 3, 0, "first")];
     store.commit(rows.clone(), &[], 3).await.unwrap();
     let found = store.rows_of(7, 3).await.unwrap();

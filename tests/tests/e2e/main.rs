@@ -21,6 +21,7 @@ mod pause;
 mod pictures;
 mod recordings;
 mod socket;
+mod speakers;
 mod storage;
 mod tesseract;
 mod transcripts;

@@ -15,8 +15,8 @@ use crate::recordings::{PATIENCE, episode, give_ears};
 
 /// The parsers, at versions that were tried.
 const PARSERS: [&str; 2] = ["srt==3.5.3", "webvtt-py==0.6.0"];
-/// Reads a file by its ending, strictly; prints its cues as `[[from_ms, to_ms, text]]`. Both
-/// packages leave a cue's text as it stands, so that what is escaped in WebVTT is read here.
+/// Reads a file by its ending, strictly; prints its cues as `[[from_ms, to_ms, speaker, text]]`.
+/// Both packages leave what is escaped as it stands, so that it is read here.
 const JUDGE: &str = r"
 import html, json, sys
 path = sys.argv[1]
@@ -25,7 +25,7 @@ if path.endswith('.srt'):
     cues = list(srt.parse(open(path, encoding='utf-8').read(), ignore_errors=False))
     assert [cue.index for cue in cues] == list(range(1, len(cues) + 1)), 'numbers'
     ms = lambda t: round(t.total_seconds() * 1000)
-    out = [[ms(cue.start), ms(cue.end), cue.content] for cue in cues]
+    out = [[ms(cue.start), ms(cue.end), '', cue.content] for cue in cues]
 else:
     import webvtt
     def ms(stamp):
@@ -33,7 +33,8 @@ else:
         return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000)
     cues = webvtt.read(path)
     assert not cues.styles, 'styles'
-    out = [[ms(cue.start), ms(cue.end), html.unescape(cue.text)] for cue in cues]
+    said = lambda cue: [html.unescape(cue.voice or ''), html.unescape(cue.text)]
+    out = [[ms(cue.start), ms(cue.end), *said(cue)] for cue in cues]
 json.dump(out, sys.stdout)
 ";
 /// Text that looks like what the formats are made of.
@@ -42,7 +43,12 @@ const SUBTITLES: &str = "1\n00:00:01,250 --> 00:00:06,000\nCats & dogs: 1 < 2, a
      3\n00:00:55,000 --> 00:00:59,999\n00:01 is the time; an arrow (->) points on.\n\n\
      4\n01:01:01,005 --> 01:01:04,000\n42\nis the answer.\n";
 
-type Cue = (u64, u64, String);
+/// Voices of every sort, and nobody's.
+const VOICES: &str = "WEBVTT\n\n00:01.000 --> 00:05.000\n<v 陈厚明>训练成本每年都在下降。\n\n\
+     00:05.500 --> 00:09.000\n<v 陈厚明>真的。\n<v R&amp;D, &lt;Bob&gt;>Is 1 &lt; 2?\n\n\
+     00:40.000 --> 00:42.000\nApplause.\n";
+
+type Cue = (u64, u64, String, String);
 
 /// A Python that has both parsers.
 fn python() -> Result<PathBuf, String> {
@@ -96,8 +102,9 @@ fn cues_of_json(text: &str) -> Vec<Cue> {
     let ms = |seconds: &Value| (seconds.as_f64().unwrap() * 1_000.0).round() as u64;
     let segments = document["segments"].as_array().unwrap().iter();
     let cue = |segment: &Value| {
-        let body = segment["body"].as_str().unwrap().to_owned();
-        (ms(&segment["startTime"]), ms(&segment["endTime"]), body)
+        let text = |name: &str| segment[name].as_str().unwrap_or_default().to_owned();
+        let times = (ms(&segment["startTime"]), ms(&segment["endTime"]));
+        (times.0, times.1, text("speaker"), text("body"))
     };
     segments.map(cue).collect()
 }
@@ -109,23 +116,37 @@ fn transcripts_are_valid_by_other_parsers_judgement() {
     home.write("printed.srt", SUBTITLES);
     let published = home.write("printed.mp3", episode());
     let heard = home.write("heard.mp3", episode());
+    let voices = home.write("voices.vtt", VOICES);
     let daemon = Daemon::start(&home);
     daemon.wait_for(PATIENCE);
     let python = python();
     if let Err(why) = &python {
         skip("SubRip and WebVTT by other parsers", why);
     }
-    for path in [published, heard] {
+    for path in [published, heard, voices] {
         let cues = cues_of_json(&printed(&home, &path, "json"));
         assert!(cues.len() >= 3, "{cues:?}");
-        assert!(cues.iter().all(|(from, to, _)| from <= to), "{cues:?}");
+        assert!(cues.iter().all(|cue| cue.0 <= cue.1), "{cues:?}");
         assert!(cues.is_sorted_by_key(|cue| cue.0), "{cues:?}");
-        let lines: Vec<String> = cues.iter().map(|cue| cue.2.clone() + "\n").collect();
+        // Without a place for it, a name stands before the words where somebody else begins.
+        let mut before = String::new();
+        let behind_names = cues.iter().map(|(from, to, speaker, text)| {
+            let begins = !speaker.is_empty() && *speaker != before;
+            before.clone_from(speaker);
+            let name = if begins {
+                format!("{speaker}: ")
+            } else {
+                String::new()
+            };
+            (*from, *to, String::new(), name + text)
+        });
+        let plain: Vec<Cue> = behind_names.collect();
+        let lines: Vec<String> = plain.iter().map(|cue| cue.3.clone() + "\n").collect();
         assert_eq!(printed(&home, &path, "txt"), lines.concat());
-        for format in ["srt", "vtt"] {
+        for (format, cues) in [("srt", &plain), ("vtt", &cues)] {
             let text = printed(&home, &path, format);
             if let Ok(python) = &python {
-                assert_eq!(judged(python, &home, format, &text), cues, "{format}");
+                assert_eq!(judged(python, &home, format, &text), *cues, "{format}");
             }
         }
     }

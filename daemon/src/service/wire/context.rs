@@ -29,6 +29,8 @@ pub struct ContextRequest {
     pub camera: Vec<String>,
     /// Only recordings of these podcasts, series or albums; a part of the name is enough.
     pub show: Vec<String>,
+    /// Only what these say, where a transcript names who speaks; a part of the name is enough.
+    pub speaker: Vec<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
     pub legs: Vec<String>,
     /// The quality below which hits are left out, 0 to 1; 0.3 when absent, 0 leaves out nothing.
@@ -50,6 +52,7 @@ impl ContextRequest {
             lang: self.lang.clone(),
             camera: self.camera.clone(),
             show: self.show.clone(),
+            speaker: self.speaker.clone(),
             legs: self.legs.clone(),
             min_quality: self.min_quality,
             cwd: self.cwd.clone(),

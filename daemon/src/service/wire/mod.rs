@@ -62,6 +62,8 @@ pub struct Why {
     pub place: Option<String>,
     /// The podcast, series or album that it belongs to.
     pub show: Option<String>,
+    /// Who speaks in it, where a transcript names them, in order of their names.
+    pub speakers: Vec<String>,
     /// Which engine read it.
     pub extractor: Option<String>,
     /// By which extractor and models its rows were made.

@@ -31,6 +31,8 @@ pub struct SearchRequest {
     pub camera: Vec<String>,
     /// Only recordings of these podcasts, series or albums; a part of the name is enough.
     pub show: Vec<String>,
+    /// Only what these say, where a transcript names who speaks; a part of the name is enough.
+    pub speaker: Vec<String>,
     /// What comes first: `best` (when absent), `newest` or `oldest`.
     pub sort: Option<String>,
     /// Only these legs: `words`, `passage`, `joint`, `names`. All when empty.
@@ -130,6 +132,8 @@ pub struct Hit {
     pub camera: Option<String>,
     /// Of a recording: the podcast, series or album that it belongs to.
     pub show: Option<String>,
+    /// Of a moment: who speaks, where a transcript names them. Their name begins the text, too.
+    pub speaker: Option<String>,
     /// Of a picture: others that look alike and were found too; see `all`.
     pub alike: Vec<String>,
     /// The place as a link: `file:///a/b.pdf#page=3`, `file:///a/b.mp3#t=1843` in seconds: of

@@ -124,6 +124,7 @@ pub fn segments(utterances: &[Utterance], first: u32) -> (Vec<Segment>, Option<S
             lang: lang.map(str::to_owned),
             text: moment.text,
             picture: false,
+            speaker: moment.speaker,
             lines: moment.lines,
         }
     });

@@ -161,6 +161,7 @@ fn segment(ordinal: u32, text: &str) -> Segment {
         source: Source::Body,
         text: text.to_owned(),
         picture: false,
+        speaker: None,
         lines: Vec::new(),
         lang: None,
     }

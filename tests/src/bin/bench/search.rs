@@ -300,6 +300,7 @@ pub(crate) fn segment(
         vectors: vec![vector],
         generation: "bench".to_owned(),
         facts: Facts::default(),
+        speaker: None,
         lines: Vec::new(),
     }
 }

@@ -57,8 +57,9 @@ async fn what_another_says_beside_a_hit_is_left_out_where_a_speaker_is_asked_for
     }
     let found = context(&memory, &ask("cost", 200)).await.unwrap();
     assert_eq!(found.spans[0].text, "Ada Lovelace: the cost\n\n厚明: 成本");
-    let found = context(&memory, &ask("cost speaker:ada", 200));
-    assert_eq!(found.await.unwrap().spans[0].text, "Ada Lovelace: the cost");
+    let by_ada = ask("cost speaker:ada", 200);
+    let found = context(&memory, &by_ada).await.unwrap();
+    assert_eq!(found.spans[0].text, "Ada Lovelace: the cost");
 }
 
 #[tokio::test]

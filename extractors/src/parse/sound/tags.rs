@@ -134,12 +134,14 @@ impl Tags {
         }
     }
 
-    /// What ffmpeg calls by the names of Vorbis comments in Matroska, which has others.
+    /// What ffmpeg calls by the names of Vorbis comments in Matroska, which has others; before
+    /// the name may stand what it is of, as in `MOVIE@ALBUM`.
     fn take_unknown(&mut self, tag: &Tag) {
         let RawValue::String(text) = &tag.raw.value else {
             return;
         };
-        match tag.raw.key.to_ascii_uppercase().as_str() {
+        let key = tag.raw.key.to_ascii_uppercase();
+        match key.rsplit('@').next().unwrap_or_default() {
             "ALBUM" | "SHOW" => set(&mut self.show, text, TAG_MAX_CHARS),
             "DATE" => self.set_date(text),
             _ => {}

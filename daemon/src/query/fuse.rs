@@ -6,7 +6,8 @@
 //!
 //! The joint leg ranks pictures among themselves, for text is always nearer to text than a
 //! picture is (arXiv 2507.19054). How far a picture answers is told by its similarity on its
-//! model's own scale, and adds to what words found in it.
+//! model's own scale, and adds to what words found in it. Where a picture is asked for by name and
+//! one answers, a text counts as far as it has the question's words.
 //!
 //! The names leg says which files are called what was asked. That is evidence for the file as a
 //! whole, so it adds to whatever the other legs found in it, and a file in which they found
@@ -228,6 +229,8 @@ fn fuse_tier(
         candidate.rows.push(scored.row.clone());
     }
 
+    let seen = legs[2].iter().any(|s| question.looks(s.score) > 0.0);
+    let picture_wanted = question.for_pictures && seen;
     let best_name = names.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
     let texts_keep = 1.0 - best_name.powi(2) * (1.0 - trust.covered);
 
@@ -240,8 +243,10 @@ fn fuse_tier(
             let w = words.map_or(0.0, |s| ratio(finite(s), best_words));
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
             let exact = words.is_some() && share.is_some_and(|share| share >= 1.0);
+            let pictured = candidate.rows.iter().any(|row| row.kind == PICTURE);
+            let keep = share.filter(|_| picture_wanted && !pictured).unwrap_or(1.0);
             let text = if words.is_some() || passage.is_some() {
-                trust.combine(w, p, exact, words.is_some()) * texts_keep
+                trust.combine(w, p, exact, words.is_some()) * texts_keep * keep
             } else {
                 0.0
             };

@@ -239,6 +239,27 @@ fn a_picture_is_found_by_its_looks_below_exact_words() {
 }
 
 #[test]
+fn where_a_picture_is_asked_for_by_name_texts_count_by_their_share_of_the_question() {
+    let words = leg(&[(1, "a kitchen", 9.0), (2, "a board", 2.0)]);
+    let mut joint = leg(&[(3, "", 0.27)]);
+    let mut asked = question("whiteboard kitchen", 0.5);
+    let order = |asked: &Question, joint: &[Ranked]| {
+        let found = Found {
+            words: &words,
+            passage: &[],
+            joint,
+            names: &[],
+        };
+        ids(&super::fuse(asked, found, TIER))
+    };
+    assert_eq!(order(&asked, &joint), [1, 3, 2]);
+    asked.for_pictures = true;
+    assert_eq!(order(&asked, &joint), [3, 1, 2]);
+    joint[0].scored.score = 0.19;
+    assert_eq!(order(&asked, &joint), [1, 2], "no picture answers");
+}
+
+#[test]
 fn looks_and_words_of_one_picture_add_up() {
     let words = leg(&[
         (1, "birthday cake", 9.0),

@@ -45,7 +45,7 @@ pub fn asked(query: &Query) -> Asked {
 }
 
 /// Words by which a person says that a picture is meant.
-const PICTURE_WORDS: [&str; 20] = [
+const PICTURE_WORDS: [&str; 22] = [
     "photo",
     "photos",
     "picture",
@@ -65,6 +65,8 @@ const PICTURE_WORDS: [&str; 20] = [
     "图像",
     "圖像",
     "图标",
+    "张图",
+    "張圖",
     "画",
 ];
 
@@ -151,6 +153,8 @@ mod tests {
             ("the photo of the whiteboard", true),
             ("找那张白板照片", true),
             ("Screenshots", true),
+            ("有 rocket 的那张图", true),
+            ("图书馆", false),
             ("photosynthesis", false),
             ("白板", false),
         ] {

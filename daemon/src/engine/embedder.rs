@@ -198,6 +198,15 @@ impl Embedder {
             .ok_or_else(|| "the model gave no vector".to_owned())
     }
 
+    /// The vector of a picture that is the question.
+    pub(super) async fn like(&self, picture: Picture) -> Result<Vec<f32>, String> {
+        let input = Input::Pictures(vec![picture]);
+        let mut vectors = self.ask(input, Lane::Question).await?;
+        vectors
+            .pop()
+            .ok_or_else(|| "the model gave no vector".to_owned())
+    }
+
     /// The vectors of a fresh file's texts, in order.
     pub(super) async fn texts(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, String> {
         let lane = if texts.len() <= SMALL_FILE {
@@ -211,7 +220,7 @@ impl Embedder {
     /// The vectors of a fresh file's pictures, in order; a note that was saved meanwhile goes
     /// before them.
     pub(super) async fn pictures(&self, pictures: Vec<Picture>) -> Result<Vec<Vec<f32>>, String> {
-        self.ask(Input::Pictures(pictures), Lane::Bulk).await
+        self.ask(Input::Pictures(pictures), Lane::Pictures).await
     }
 
     /// The vectors of texts that nobody waits for, in order.

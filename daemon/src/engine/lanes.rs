@@ -1,7 +1,7 @@
 //! What a model is asked for, and in which order that is done.
 //!
-//! Promises: questions go first, then small files, then bulk, and last what completes rows in
-//! the background; within a lane, who came first. Small requests of one lane and one sort are
+//! Promises: questions go first, then small files, pictures, bulk, and last what completes rows
+//! in the background; within a lane, who came first. Small requests of one lane and one sort are
 //! done together: a model takes four pictures in less time than one picture four times, and most
 //! files have one.
 
@@ -16,6 +16,8 @@ use super::model::Input;
 pub(super) enum Lane {
     Question,
     Small,
+    /// Behind notes, which many photographs would hold up; before books, which would hold them up.
+    Pictures,
     Bulk,
     Background,
 }
@@ -40,7 +42,7 @@ impl Request {
 /// Requests by lane.
 #[derive(Default)]
 pub(super) struct Queues {
-    lanes: [VecDeque<Request>; 4],
+    lanes: [VecDeque<Request>; 5],
     pub(super) closed: bool,
 }
 
@@ -69,7 +71,7 @@ impl Queues {
         let Some(first) = run.first() else {
             return run;
         };
-        if !matches!(first.lane, Lane::Small | Lane::Bulk) {
+        if matches!(first.lane, Lane::Question | Lane::Background) {
             return run;
         }
         let sort = std::mem::discriminant(&first.input);
@@ -135,10 +137,17 @@ mod tests {
 
     #[test]
     fn questions_go_first_and_background_last() {
-        let lanes = [Lane::Background, Lane::Bulk, Lane::Question, Lane::Small];
+        let lanes = [
+            Lane::Background,
+            Lane::Bulk,
+            Lane::Pictures,
+            Lane::Question,
+            Lane::Small,
+        ];
         let mut queues = queued(lanes.map(|lane| texts(lane, 1)));
-        let order: Vec<Lane> = (0..3).map(|_| queues.pop(Lane::Bulk)[0].lane).collect();
-        assert_eq!(order, [Lane::Question, Lane::Small, Lane::Bulk]);
+        let order: Vec<Lane> = (0..4).map(|_| queues.pop(Lane::Bulk)[0].lane).collect();
+        let expected = [Lane::Question, Lane::Small, Lane::Pictures, Lane::Bulk];
+        assert_eq!(order, expected);
         assert!(queues.pop(Lane::Bulk).is_empty());
         assert!(queues.has(Lane::Background));
         assert_eq!(queues.pop(Lane::Background).len(), 1);

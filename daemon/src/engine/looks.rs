@@ -188,8 +188,7 @@ pub(super) async fn question(shared: &Arc<Shared>, path: &Path) -> Result<Liked,
     let embedder = active.embedder.as_ref().map_err(Clone::clone)?;
     let picture = (!read.pictures.is_empty()).then(|| read.pictures.swap_remove(0));
     let picture = picture.ok_or("nothing of it can be seen")?;
-    let mut vectors = embedder.pictures(vec![picture.picture]).await?;
-    let vector = vectors.pop().ok_or("the model gave no vector")?;
+    let vector = embedder.like(picture.picture).await?;
     Ok(Liked::Picture(Some(Embedding {
         space: active.space.name.clone(),
         vector,

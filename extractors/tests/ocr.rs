@@ -90,22 +90,6 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Levenshtein's distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, b) in b.iter().enumerate() {
-            let change = corner + usize::from(a != *b);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
-}
-
 /// What a file says by a model, row by row. A line that the scan's lower edge cuts through is
 /// nobody's to read.
 fn read(model: &mut OcrModel, engines: &Engines, path: &Path) -> String {
@@ -136,7 +120,7 @@ fn check(engines: &Engines, file: &str, truth: &str, most: [f64; 2]) {
             return;
         };
         let text = words(&read(&mut model, engines, &path));
-        let wrong = distance(&truth, &text);
+        let wrong = strsim::levenshtein(&truth, &text);
         let error = 100.0 * wrong as f64 / characters as f64;
         println!("{recogniser}: {file}: {wrong} of {characters} characters wrong, {error:.2} %");
         assert!(error <= most, "{file}: {error:.2} %:\n{text}");

@@ -20,6 +20,7 @@ use hippo_extractors::infer::speech::{
     Heard, Options, Recogniser, Session, Silero, SpeechError, Utterance, Whisper, moments,
 };
 use hippo_extractors::parse::{Engines, Input, Output, Wants, extract};
+use strsim::generic_levenshtein;
 
 const RATE: usize = 16_000;
 /// Words that the demo model may get wrong on its test podcasts, in percent. whisper.cpp's own
@@ -90,22 +91,6 @@ fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Words inserted, lost or replaced.
-fn edits<T: PartialEq>(from: &[T], to: &[T]) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (nth, a) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = nth + 1;
-        for (at, b) in to.iter().enumerate() {
-            let best = (diagonal + usize::from(a != b))
-                .min(row[at] + 1)
-                .min(row[at + 1] + 1);
-            diagonal = std::mem::replace(&mut row[at + 1], best);
-        }
-    }
-    row[to.len()]
-}
-
 /// What was said, by the one who made the podcast: when, until when, what.
 fn truth(name: &str) -> Option<Vec<(u64, u64, String)>> {
     let text = fs::read_to_string(shared("models/demo-whisper/test/ref.json")?).unwrap();
@@ -132,8 +117,12 @@ fn true_start(truth: &[(u64, u64, String)], text: &str, near_ms: u64) -> Option<
         .iter()
         .filter(|(_, _, sentence)| {
             let sentence = words(sentence);
-            let same = &said[..said.len().min(sentence.len())];
-            edits(same, &sentence) * 3 <= sentence.len()
+            let same = said
+                .iter()
+                .take(sentence.len())
+                .cloned()
+                .collect::<Vec<_>>();
+            generic_levenshtein(&same, &sentence) * 3 <= sentence.len()
         })
         .map(|(t0, _, _)| *t0)
         .min_by_key(|t0| t0.abs_diff(near_ms))
@@ -162,7 +151,7 @@ fn the_demo_podcasts_are_understood_and_their_moments_found() {
 
         let spoken: Vec<String> = truth.iter().flat_map(|(_, _, text)| words(text)).collect();
         let understood: Vec<String> = heard.iter().flat_map(|said| words(&said.text)).collect();
-        let wer = 100.0 * edits(&spoken, &understood) as f64 / spoken.len() as f64;
+        let wer = 100.0 * generic_levenshtein(&spoken, &understood) as f64 / spoken.len() as f64;
         let mut starts: Vec<u64> = heard
             .iter()
             .filter_map(|said| {

@@ -32,7 +32,7 @@ impl Errors {
 pub(super) fn between(truth: &str, heard: &str) -> Errors {
     let (truth, heard) = (units(truth), units(heard));
     Errors {
-        edits: edits(&truth, &heard),
+        edits: strsim::generic_levenshtein(&truth, &heard),
         of: truth.len(),
         clips: 1,
     }
@@ -127,20 +127,4 @@ fn units(text: &str) -> Vec<String> {
     }
     units.retain(|unit| !unit.is_empty());
     units
-}
-
-/// Units inserted, lost or replaced.
-fn edits(from: &[String], to: &[String]) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (nth, a) in from.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = nth + 1;
-        for (at, b) in to.iter().enumerate() {
-            let best = (diagonal + usize::from(a != b))
-                .min(row[at] + 1)
-                .min(row[at + 1] + 1);
-            diagonal = std::mem::replace(&mut row[at + 1], best);
-        }
-    }
-    row[to.len()]
 }

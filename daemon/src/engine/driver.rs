@@ -9,6 +9,8 @@
 //! One survey and one scan run at a time; while one runs, what else is asked for is gathered
 //! and answered by the next. Nothing wakes the loop while there is nothing to do.
 
+mod dispatch;
+
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,20 +21,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::EngineError;
 use super::commit::Work;
-use super::place::{Place, Turns};
-use super::rest::{self, rests};
-use super::shared::{Next, Shared, blocking, lock};
-use super::survey::survey;
-use super::{EngineError, job};
+use super::looking::{scan_folders, survey_paths};
+use super::place::Turns;
+use super::shared::{Shared, blocking, lock};
 use crate::journal::{Applied, now_ms};
 use crate::scan::is_rules_file;
-use crate::schedule::{Places, plan};
+use crate::schedule::Places;
 use crate::service::wire::EventKind;
 use crate::watch::Hint;
-
-/// The planner's window on the queue, per folder and order: more than there are places.
-const WINDOW: usize = 64;
 
 /// Light files in work at once: enough to keep the workers busy while others are hashed and
 /// claimed. A note saved a moment ago waits behind these at most, some 50 ms.
@@ -359,76 +357,6 @@ impl Driver {
         }
     }
 
-    /// Fills the free places.
-    async fn dispatch(&mut self) {
-        if self.free.light == 0 && self.free.heavy == 0 {
-            return;
-        }
-        if self.shared.fresh().pending <= self.busy.len() as u64 {
-            return;
-        }
-        if let Some(rest) = rests(&self.shared, rest::Work::Files) {
-            self.look_again = match rest.next() {
-                Next::Time(time) => Some(Instant::now() + time),
-                Next::Change | Next::More => None,
-            };
-            return;
-        }
-        let places = rest::places(&self.shared, self.free, self.all);
-        let shared = Arc::clone(&self.shared);
-        let candidates = blocking(move || Ok(shared.journal.candidates(WINDOW)?)).await;
-        let planned = match candidates {
-            Ok(candidates) => plan(&candidates, &self.busy, places, now_ms()),
-            Err(error) => {
-                tracing::error!(%error, "the queue could not be read");
-                return;
-            }
-        };
-        self.look_again = planned
-            .look_again_at
-            .map(|at| Instant::now() + Duration::from_millis((at - now_ms()).max(1) as u64));
-        self.start(planned.start).await;
-    }
-
-    /// Claims files, durably, and sets their jobs going.
-    async fn start(&mut self, files: Vec<(u64, bool)>) {
-        if files.is_empty() {
-            return;
-        }
-        let ids: Vec<u64> = files.iter().map(|(id, _)| *id).collect();
-        let heavy: HashSet<u64> = files
-            .iter()
-            .filter(|(_, heavy)| *heavy)
-            .map(|(id, _)| *id)
-            .collect();
-        let shared = Arc::clone(&self.shared);
-        let claims = match blocking(move || Ok(shared.journal.claim(&ids)?)).await {
-            Ok(claims) => claims,
-            Err(error) => {
-                tracing::error!(%error, "work could not be claimed");
-                return;
-            }
-        };
-        for claim in claims {
-            let heavy = heavy.contains(&claim.id);
-            if heavy {
-                self.free.heavy -= 1;
-            } else {
-                self.free.light -= 1;
-            }
-            self.busy.insert(claim.id);
-            let shared = Arc::clone(&self.shared);
-            let commits = self.commits.clone();
-            let place = Place::new(shared.driver.clone(), self.turns.clone(), heavy);
-            self.jobs.spawn(async move {
-                let finished = job::read(&shared, claim, &place).await;
-                // A full channel holds the place: what was read is bounded by it.
-                let _ = commits.send(Work::Finished(Box::new(finished))).await;
-                place.leave().await;
-            });
-        }
-    }
-
     fn answer_waiters(&mut self) {
         if self.unrecorded {
             return;
@@ -453,61 +381,4 @@ impl Driver {
         }
         self.was_idle = idle;
     }
-}
-
-/// Looks at each path within its folder: what exists first, then what does not.
-fn survey_paths(shared: &Arc<Shared>, paths: Vec<PathBuf>) -> Result<Applied, EngineError> {
-    let (there, gone): (Vec<_>, Vec<_>) = paths
-        .into_iter()
-        .partition(|path| std::fs::symlink_metadata(path).is_ok());
-    let mut total = Applied::default();
-    for path in there.into_iter().chain(gone) {
-        // A folder's own path, or that of its parent, is a reason to look at all of it.
-        let folders: Vec<_> = match shared.folder_of(&path) {
-            Some(folder) => vec![folder],
-            None => shared
-                .folders()
-                .into_iter()
-                .filter(|f| f.path.starts_with(&path))
-                .collect(),
-        };
-        for folder in folders {
-            let root = if path.starts_with(&folder.path) {
-                &path
-            } else {
-                &folder.path
-            };
-            let applied = survey(shared, &folder, root, true)?;
-            if std::fs::symlink_metadata(root).is_err() {
-                shared.watcher.unwatch_under(root);
-            }
-            total.queued += applied.queued;
-            total.moved += applied.moved;
-            total.missing += applied.missing;
-        }
-    }
-    Ok(total)
-}
-
-fn scan_folders(shared: &Arc<Shared>, paths: BTreeSet<PathBuf>) -> Result<Applied, EngineError> {
-    let mut total = Applied::default();
-    for path in paths {
-        let Some(folder) = shared.folders().into_iter().find(|f| f.path == path) else {
-            continue;
-        };
-        let started = std::time::Instant::now();
-        let applied = survey(shared, &folder, &folder.path, false)?;
-        tracing::info!(
-            folder = %path.display(),
-            took_ms = started.elapsed().as_millis() as u64,
-            queued = applied.queued,
-            moved = applied.moved,
-            missing = applied.missing,
-            "scanned"
-        );
-        total.queued += applied.queued;
-        total.moved += applied.moved;
-        total.missing += applied.missing;
-    }
-    Ok(total)
 }

@@ -9,27 +9,24 @@
 //! - A model that cannot be opened is an answer, not an end: words go on without it, and the
 //!   reason is kept for `status`.
 
+mod thread;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hippo_config::PictureTower;
 use hippo_extractors::Picture;
 use tokio::sync::{OnceCell, oneshot};
 
-use super::heap;
 use super::lanes::{Lane, Queues, Request};
-use super::model::{Input, Model, ModelSource, Part, TEXTS_AT_ONCE};
+use super::model::{Input, ModelSource, TEXTS_AT_ONCE};
 use super::tags::Names;
 use crate::query::text::is_wide;
 
 /// A batch of background work takes about so long: a question that comes in the middle of one
 /// has its usual time doubled at most.
 const BACKGROUND_BATCH_MS: u64 = 20;
-
-/// How often background work looks whether the questions are answered, and for how long it
-/// gives way: who asks without a pause does not hold up a change of models for ever.
-const GIVE_WAY: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(200));
 
 /// Files of up to this many texts go before bulk.
 const SMALL_FILE: usize = 32;
@@ -151,7 +148,7 @@ impl Embedder {
         };
         std::thread::Builder::new()
             .name(source.manifest.role.as_str().into())
-            .spawn(move || run(&shared, &source))?;
+            .spawn(move || thread::run(&shared, &source))?;
         Ok(embedder)
     }
 
@@ -262,197 +259,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the thread does next.
-enum Next {
-    /// At least one request.
-    Work(Vec<Request>),
-    Unload,
-    End,
-}
-
-fn run(shared: &Shared, source: &ModelSource) {
-    // A question waits for this thread, so it keeps its normal priority.
-    let mut model: Option<Model> = None;
-    let mut failed_at: Option<Instant> = None;
-    loop {
-        match next(shared, model.is_some().then_some(source.unload_after)) {
-            Next::End => return,
-            Next::Unload => {
-                tracing::info!(model = source.manifest.name, "unloaded the idle model");
-                model = None;
-                lock(&shared.facts).loaded = false;
-                heap::trim();
-            }
-            Next::Work(mut requests) => {
-                requests.retain(|request| !request.reply.is_closed());
-                if requests.is_empty() {
-                    continue;
-                }
-                let may_try = failed_at.is_none_or(|at| at.elapsed() >= REOPEN_AFTER);
-                if model.is_none() && may_try {
-                    model = load(shared, source);
-                    failed_at = model.is_none().then(Instant::now);
-                }
-                if let Some(model) = &mut model {
-                    step(shared, model, requests);
-                } else {
-                    let reason = lock(&shared.facts).failure.clone().unwrap_or_default();
-                    for request in requests {
-                        let _ = request.reply.send(Err(reason.clone()));
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn next(shared: &Shared, unload_after: Option<Duration>) -> Next {
-    let mut queues = lock(&shared.queues);
-    let mut gave_way = Duration::ZERO;
-    loop {
-        if queues.closed {
-            return Next::End;
-        }
-        let requests = queues.pop(Lane::Bulk);
-        if !requests.is_empty() {
-            return Next::Work(requests);
-        }
-        let background = queues.has(Lane::Background);
-        let give_way = shared.questions.any() && gave_way < GIVE_WAY.1;
-        if background && !give_way {
-            return Next::Work(queues.pop(Lane::Background));
-        }
-        let wait = if background {
-            Some(GIVE_WAY.0)
-        } else {
-            unload_after
-        };
-        queues = match wait {
-            None => shared
-                .ready
-                .wait(queues)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(wait) => {
-                let (queues, waited) = shared
-                    .ready
-                    .wait_timeout(queues, wait)
-                    .unwrap_or_else(PoisonError::into_inner);
-                if waited.timed_out() && !background {
-                    return Next::Unload;
-                }
-                gave_way += wait;
-                queues
-            }
-        };
-    }
-}
-
-fn load(shared: &Shared, source: &ModelSource) -> Option<Model> {
-    let before = super::status::rss_bytes();
-    let opened = Model::open(source);
-    let mut facts = lock(&shared.facts);
-    match opened {
-        Ok(model) => {
-            facts.failure = None;
-            facts.provider = Some(model.provider());
-            facts.loaded = true;
-            // On Linux alone the system tells; 0 and 0 elsewhere.
-            let grown = super::status::rss_bytes().saturating_sub(before);
-            facts.memory_bytes = (before > 0).then_some(grown);
-            Some(model)
-        }
-        Err(reason) => {
-            tracing::warn!(model = source.manifest.name, reason, "a model did not open");
-            facts.failure = Some(reason);
-            None
-        }
-    }
-}
-
-/// Does one run: requests whole, or a part of a long one, whose rest goes back to the head of its
-/// lane.
-fn step(shared: &Shared, model: &mut Model, requests: Vec<Request>) {
-    let background = lock(&shared.facts).background_batch();
-    let parts = requests.iter().map(|request| {
-        let most = match request.lane {
-            Lane::Background => background,
-            _ => request.input.at_once(),
-        };
-        let from = request.done.len();
-        request
-            .input
-            .part(from..(from + most).min(request.input.len()))
-    });
-    let parts: Vec<Part<'_>> = parts.collect();
-    let sizes: Vec<usize> = parts.iter().map(Part::len).collect();
-    let started = Instant::now();
-    let vectors = if requests[0].lane == Lane::Question {
-        model.question(&parts[0])
-    } else {
-        model.vectors(&parts)
-    };
-    match vectors {
-        // One of them may be what the model fails on.
-        Err(_) if requests.len() > 1 => {
-            for request in requests {
-                step(shared, model, vec![request]);
-            }
-        }
-        Err(error) => {
-            for request in requests {
-                let _ = request.reply.send(Err(error.clone()));
-            }
-        }
-        Ok(vectors) => {
-            // What a batch may hold is told from texts: they are most of it.
-            if matches!(requests[0].input, Input::Texts(_)) && requests[0].lane != Lane::Question {
-                lock(&shared.facts).note(vectors.len(), started.elapsed());
-            }
-            let mut vectors = vectors.into_iter();
-            for (mut request, size) in requests.into_iter().zip(sizes) {
-                request.done.extend(vectors.by_ref().take(size));
-                if request.done.len() == request.input.len() {
-                    let _ = request.reply.send(Ok(request.done));
-                } else {
-                    lock(&shared.queues).push_front(request);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(lane: Lane) -> Request {
-        Request {
-            lane,
-            input: Input::Texts(vec![format!("{lane:?}")]),
-            done: Vec::new(),
-            reply: oneshot::channel().0,
-        }
-    }
-
-    #[test]
-    fn background_work_gives_way_to_questions_but_not_for_ever() {
-        let shared = Shared {
-            queues: Mutex::default(),
-            ready: Condvar::new(),
-            facts: Mutex::default(),
-            questions: Questions::default(),
-        };
-        let put = || lock(&shared.queues).push(request(Lane::Background));
-        put();
-        let asking = shared.questions.one_more();
-        let started = Instant::now();
-        assert!(matches!(next(&shared, None), Next::Work(_)));
-        assert!(started.elapsed() >= GIVE_WAY.1);
-        drop(asking);
-        put();
-        assert!(matches!(next(&shared, None), Next::Work(_)));
-        assert!(!shared.questions.any());
-    }
 
     #[test]
     fn batches_of_background_work_take_their_time_and_no_more() {

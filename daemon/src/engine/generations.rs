@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::commit::Work;
 use super::complete::Completed;
 use super::embedder::{Embedder, REOPEN_AFTER};
-use super::models::{InUse, Lineup, is_picture};
+use super::lineup::{InUse, Lineup, is_picture};
 use super::rest::{self, rests};
 use super::shared::{Next, Shared, after, blocking, lock};
 use super::{EngineError, looks, tags, upkeep};

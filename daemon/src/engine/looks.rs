@@ -14,7 +14,7 @@ use hippo_index::{Embedding, Row, SpaceRole, Span};
 
 use super::bytes::{hash, open_for_reading};
 use super::generations;
-use super::models::{InUse, is_picture};
+use super::lineup::{InUse, is_picture};
 use super::shared::{Shared, blocking};
 use crate::worker::{Extraction, Outcome, Shown};
 

@@ -8,7 +8,7 @@ use super::EngineError;
 use super::ear::unheard;
 use super::embedder::Embedder;
 use super::generations::coverage;
-use super::models::InUse;
+use super::lineup::InUse;
 use super::shared::{Shared, blocking, lock};
 use crate::journal::Made;
 use crate::service::wire;

@@ -13,7 +13,7 @@ use hippo_extractors::infer::tags;
 use hippo_index::Row;
 
 use super::embedder::Embedder;
-use super::models::{InUse, is_picture};
+use super::lineup::{InUse, is_picture};
 use super::shared::{Shared, blocking};
 
 /// The vectors of the vocabulary's names, in its order.

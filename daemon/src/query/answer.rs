@@ -160,4 +160,4 @@ fn groups(hits: &[Hit]) -> Vec<Group> {
 
 #[cfg(test)]
 #[path = "answer_tests.rs"]
-pub(super) mod tests;
+mod tests;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::query::answer::tests::Double;
+use crate::query::double::Double;
 
 fn ask(q: &str, tokens: usize) -> ContextRequest {
     ContextRequest {

@@ -9,6 +9,8 @@
 pub mod alike;
 mod answer;
 pub mod context;
+#[cfg(test)]
+mod double;
 pub mod evidence;
 pub mod fuse;
 mod legs;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::query::answer::tests::Double;
+use crate::query::double::Double;
 use crate::query::{answer, context};
 use crate::service::wire::ContextRequest;
 

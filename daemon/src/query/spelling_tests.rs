@@ -1,4 +1,4 @@
-use super::super::answer::tests::Double;
+use super::super::double::Double;
 use super::super::{answer, context};
 use super::*;
 use crate::service::wire::{ContextRequest, SearchRequest};

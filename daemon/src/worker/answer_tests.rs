@@ -256,7 +256,7 @@ proptest::proptest! {
         let (limits, wants) = (limits(), wants());
         let now = Instant::now();
         let mut answer = Answer::new(1, &limits, &wants, now);
-        let mut reader = super::super::protocol::Frames::default();
+        let mut reader = super::super::frames::Frames::default();
         for body in frames {
             let mut bytes = (body.len() as u32).to_le_bytes().to_vec();
             bytes.extend_from_slice(&body);

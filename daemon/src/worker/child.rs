@@ -22,10 +22,12 @@ use hippo_config::Limits;
 use hippo_extractors::parse::{self, Engines, Input, Output};
 use hippo_extractors::{Metadata, Picture, Refusal, Scan, Segment, Wants};
 
+use super::frames::{FrameError, encode};
+use super::inbox::Inbox;
 use super::last_words;
 use super::protocol::{
-    CHAPTERS_MAX, FrameError, FromWorker, Inbox, Job, LABEL_MAX_BYTES, NOTES_MAX, PROTOCOL,
-    SEGMENT_MAX_BYTES, Setup, ToWorker, encode, labels,
+    CHAPTERS_MAX, FromWorker, Job, LABEL_MAX_BYTES, NOTES_MAX, PROTOCOL, SEGMENT_MAX_BYTES, Setup,
+    ToWorker, labels,
 };
 use super::sandbox::{self, Kernel, System};
 use super::scans;

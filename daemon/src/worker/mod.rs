@@ -6,7 +6,8 @@
 //! the system could not take. The daemon believes nothing that comes back
 //! ([`answer`](self) checks every frame), and loses one file when a worker dies, never more.
 //!
-//! - `protocol`: frames over one Unix socket pair, and the descriptor that travels on it.
+//! - `protocol`: what the two say to each other; `frames`: in which bytes; `inbox`: over one Unix
+//!   socket pair, with the descriptor that travels on it.
 //! - [`child`]: the worker's side, `hippo worker`.
 //! - [`jail`]: `hippo jail`, for programs of the system that are given pixels.
 //! - [`sandbox`], `seccomp`: Landlock, system call filter, limits; the order of closing.
@@ -15,6 +16,8 @@
 mod answer;
 pub mod child;
 mod death;
+pub mod frames;
+pub mod inbox;
 pub mod jail;
 mod last_words;
 mod patience;

@@ -17,12 +17,12 @@ use tokio::sync::mpsc;
 
 use super::answer::{Answer, Ending, Step};
 use super::death::{self, Evidence, Tail};
+use super::frames::{FrameError, Frames, encode};
+use super::inbox::send_with_file;
 use super::patience::Patience;
 use super::pool::PoolConfig;
 use super::process::{self, Process, Starter};
-use super::protocol::{
-    FrameError, Frames, FromWorker, Job, PROTOCOL, Setup, ToWorker, encode, send_with_file,
-};
+use super::protocol::{FromWorker, Job, PROTOCOL, Setup, ToWorker};
 use super::sandbox::SandboxReport;
 use super::{Extraction, Outcome, Progress};
 

@@ -23,6 +23,7 @@ mod recordings;
 mod socket;
 mod speakers;
 mod storage;
+mod talk;
 mod tesseract;
 mod transcripts;
 mod watching;

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, SpaceRole, Store};
+use hippo_index::{Embedding, Known, Near, SpaceRole, Store};
 use tokio::sync::broadcast;
 
 use super::EngineError;
@@ -67,6 +67,12 @@ impl Handle {
             Ok(journal.named(&tokens, beginning.as_deref(), limit, keep)?)
         };
         blocking(named).await
+    }
+
+    /// The words of names and titles near a folded one, the commonest first.
+    pub async fn name_words(&self, word: &str, near: Near) -> Result<Vec<Known>, EngineError> {
+        let (shared, word) = (Arc::clone(&self.shared), word.to_owned());
+        blocking(move || Ok(shared.journal.name_words(&word, near)?)).await
     }
 
     /// The cameras, shows or speakers that files have.

@@ -18,6 +18,7 @@ mod files;
 mod folders;
 mod generation;
 mod hearing;
+mod name_words;
 mod names;
 mod outcomes;
 mod queue;

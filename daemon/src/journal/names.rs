@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use hippo_index::fold;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::name_words::beginning_with;
 use super::{Journal, Result, path_of, sqlite};
 
 /// Files looked up for one word. A word that more names have tells little; of those it finds
@@ -262,10 +263,9 @@ fn beginning_so(c: &Connection, beginning: &str) -> rusqlite::Result<Vec<i64>> {
     let mut holders = c.prepare_cached(
         "SELECT DISTINCT file FROM name_word WHERE word >= ?1 AND word < ?2 LIMIT ?3",
     )?;
-    let end = format!("{beginning}{}", char::MAX);
-    let of = holders.query_map(params![beginning, end, FILES_OF_A_WORD as i64], |row| {
-        row.get(0)
-    });
+    let all = beginning_with(beginning);
+    let most = FILES_OF_A_WORD as i64;
+    let of = holders.query_map(params![all.start, all.end, most], |row| row.get(0));
     of?.collect()
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
+use hippo_index::Near;
 use proptest::prelude::*;
 
 use super::*;
@@ -605,6 +606,20 @@ fn names_follow_their_files() {
     assert_eq!(typing("", "budg"), [budget, other]);
     assert_eq!(typing("budget", "20"), [budget, other], "the best has both");
     assert!(typing("", "udget").is_empty());
+    let near = |word: &str, near: Near| -> Vec<(String, u64)> {
+        let known = journal.name_words(word, near).unwrap();
+        known.into_iter().map(|k| (k.word, k.segments)).collect()
+    };
+    let budgets = [("budget".to_owned(), 2)];
+    assert_eq!(near("budgte", Near::Edits(2)), budgets);
+    assert_eq!(near("budgte", Near::Edits(1)), []);
+    assert_eq!(
+        near("nudget", Near::Edits(1)),
+        [],
+        "its first letter is right"
+    );
+    assert_eq!(near("budg", Near::Beginning), budgets);
+    assert_eq!(near("", Near::Beginning), []);
     let moved = Change::Moved {
         id: budget,
         disk: fact("/w/年度预算.pdf", 1, 10),

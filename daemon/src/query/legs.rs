@@ -36,13 +36,16 @@ pub(super) async fn search<M: Memory>(memory: &M, plan: &Plan) -> Result<LegsFou
     let mut missing = Vec::new();
     let mut picture_scale = [0.0; 2];
     let mut meant = Meant::at_first(memory, &plan.query, plan.open).await;
-    let beginning = meant.beginning.clone();
-    let legs = tokio::join!(
+    let typed = meant.clone();
+    let mut legs = tokio::join!(
         words_leg(memory, plan, &mut meant),
         passage_leg(memory, plan),
         joint_leg(memory, plan, &mut picture_scale),
-        names_leg(memory, plan, beginning)
+        names_leg(memory, plan, &typed)
     );
+    if meant != typed {
+        legs.3 = names_leg(memory, plan, &meant).await;
+    }
     let legs = [
         (LEGS[0], legs.0),
         (LEGS[1], legs.1),
@@ -73,7 +76,7 @@ enum Leg {
     Missing(String),
 }
 
-/// Twice where words were mistyped: as they stand, and as they were meant.
+/// Twice where words were mistyped, as are names: as they stand, and as they were meant.
 async fn words_leg<M: Memory>(memory: &M, plan: &Plan, meant: &mut Meant) -> Leg {
     if !plan.words {
         return Leg::NotAsked;
@@ -158,11 +161,12 @@ async fn joint_leg<M: Memory>(memory: &M, plan: &Plan, picture_scale: &mut [f32;
 }
 
 /// Files by what they are called.
-async fn names_leg<M: Memory>(memory: &M, plan: &Plan, beginning: Option<String>) -> Leg {
-    let mut tokens = route::content_tokens(&plan.query.text());
+async fn names_leg<M: Memory>(memory: &M, plan: &Plan, meant: &Meant) -> Leg {
+    let mut tokens = route::content_tokens(&meant.asked(&plan.query));
     if !plan.names || tokens.is_empty() {
         return Leg::NotAsked;
     }
+    let beginning = meant.beginning.clone();
     tokens.retain(|token| beginning.as_ref() != Some(token));
     in_time(plan.deadline, async {
         let found = memory.names(tokens, beginning, plan.filter.clone(), plan.depth);

@@ -24,7 +24,7 @@ pub trait Memory: Clone + Send + Sync + 'static {
         filter: Filter,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
-    /// The words of the index near a folded one, the commonest first.
+    /// The words of texts and of names near a folded one, the commonest first.
     fn vocabulary(
         &self,
         word: String,

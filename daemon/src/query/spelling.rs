@@ -1,9 +1,10 @@
 //! What the words of a question are taken to mean: a mistyped word for the one that was meant,
 //! and the last word, while it is being typed, for all that it may become.
 //!
-//! A word was mistyped when no segment has it and some have one that is very near. The answer is
-//! then to that one, and says so. Promises: a word that stands in any segment, and what is quoted,
-//! is never taken for another; a question whose words were all found costs nothing.
+//! A word was mistyped when no segment and no name has it and some have one that is very near. The
+//! answer is then to that one, and says so. Promises: a word that stands in any segment or name,
+//! and what is quoted, is never taken for another; a question whose words were all found costs
+//! nothing.
 
 use std::collections::HashSet;
 
@@ -116,23 +117,29 @@ impl Meant {
         words.join(" ")
     }
 
-    /// The content words of the question.
-    pub(super) fn terms(&self, query: &Query) -> Vec<Term> {
+    /// The question with what was meant in the place of slips, and its last word as far as it
+    /// was typed.
+    pub(super) fn asked(&self, query: &Query) -> String {
+        let whole = Meant {
+            completions: Vec::new(),
+            ..self.clone()
+        };
         let asked = Query {
-            words: Meant {
-                completions: Vec::new(),
-                ..self.clone()
-            }
-            .words(query),
+            words: whole.words(query),
             phrases: query.phrases.clone(),
             ..Query::default()
         };
+        asked.text()
+    }
+
+    /// The content words of the question.
+    pub(super) fn terms(&self, query: &Query) -> Vec<Term> {
         let form = |token: String| {
             let open = self.beginning.as_ref() == Some(&token);
             let completions = self.completions.iter().filter(|_| open).cloned();
             Term(std::iter::once(token).chain(completions).collect())
         };
-        let tokens = route::content_tokens(&asked.text());
+        let tokens = route::content_tokens(&self.asked(query));
         tokens.into_iter().map(form).collect()
     }
 }

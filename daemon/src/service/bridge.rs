@@ -39,8 +39,13 @@ impl Memory for Handle {
 
     async fn vocabulary(&self, word: String, near: Near) -> Result<Vec<Known>, String> {
         let _asking = self.asking();
-        let known = self.store().vocabulary(&word, near).await;
-        known.map_err(|e| e.to_string())
+        let (of_texts, of_names) = tokio::join!(
+            self.store().vocabulary(&word, near),
+            self.name_words(&word, near)
+        );
+        let of_texts = of_texts.map_err(|e| e.to_string())?;
+        let of_names = of_names.map_err(|e| e.to_string())?;
+        Ok(super::named::together(of_texts, of_names))
     }
 
     async fn passage(

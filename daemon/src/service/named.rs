@@ -1,14 +1,15 @@
 //! The names leg: from words to files by what they are called, and to the segment that stands
-//! for each.
+//! for each; and the words of names, beside those of texts.
 //!
 //! The catalog finds the files and applies what it knows of the filter before its cut; a file is
 //! shown by its first segment, on which the rest (languages, speakers, phrases, exclusions) is
 //! settled. The score is the share of the question that the name has, 0 to 1.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use hippo_index::fold::{Phrase, Prepared};
-use hippo_index::{Filter, Hit, Scored, Span};
+use hippo_index::{Filter, Hit, Known, Scored, Span};
 
 use crate::engine::Handle;
 use crate::journal::Named;
@@ -48,6 +49,25 @@ pub(super) async fn names(
         }));
     }
     Ok(scored)
+}
+
+/// The words of texts and those of names, the commonest first.
+pub(super) fn together(of_texts: Vec<Known>, of_names: Vec<Known>) -> Vec<Known> {
+    let mut times: HashMap<String, u64> = HashMap::new();
+    for Known { word, segments } in of_texts.into_iter().chain(of_names) {
+        // A title is in both.
+        let most = times.entry(word).or_default();
+        *most = segments.max(*most);
+    }
+    let mut known: Vec<Known> = times
+        .into_iter()
+        .map(|(word, segments)| Known { word, segments })
+        .collect();
+    known.sort_by(|a, b| {
+        let commonest = b.segments.cmp(&a.segments);
+        commonest.then_with(|| a.word.cmp(&b.word))
+    });
+    known
 }
 
 /// What the catalog can tell.

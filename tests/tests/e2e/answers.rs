@@ -337,6 +337,15 @@ fn slips_are_forgiven_and_the_last_word_need_not_be_whole() {
         says.contains("nothing says “lighthuose”: searched for “lighthouse”"),
         "{says}"
     );
+    // Names have words too, which no text need have.
+    let manual = daemon.client().search("reflectr manual", 5);
+    assert_eq!(
+        manual["corrected"],
+        serde_json::json!([{ "typed": "reflectr", "meant": "reflector" }])
+    );
+    assert_eq!(paths_of(&manual)[0], "Reflector-manual.txt");
+    let right = daemon.client().search("reflector manual", 5);
+    assert_eq!(right["corrected"], serde_json::json!([]));
     let quoted = daemon.client().search("\"lighthuose fog\"", 5);
     assert_eq!(
         (hits(&quoted).len(), &quoted["corrected"]),

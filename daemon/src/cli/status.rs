@@ -5,6 +5,7 @@ use super::client::Client;
 use super::style::{Put as _, Style, bytes, count, grouped, pad, plain, short_path, span};
 use crate::query::text::width;
 use crate::service::wire::{AtWork, Folder, FolderState, ModelStatus, SpeechStatus, State, Status};
+use crate::worker::Level;
 
 /// Failures shown; `--json` has all that the daemon remembers.
 const FAILURES_SHOWN: usize = 5;
@@ -198,7 +199,11 @@ fn inside(status: &Status) -> Vec<(&'static str, String)> {
         .map(|(kind, n)| format!("{} {kind}", grouped(*n)))
         .collect();
     let sandbox = &status.sandbox;
-    let mut sandbox_line = format!("Landlock {}, seccomp {}", sandbox.landlock, sandbox.seccomp);
+    let mut sandbox_line = if sandbox.landlock == Level::Unknown.as_str() {
+        "told once the first file is read; `hippo doctor` tries it now".to_owned()
+    } else {
+        format!("Landlock {}, seccomp {}", sandbox.landlock, sandbox.seccomp)
+    };
     if !sandbox.missing.is_empty() {
         sandbox_line.put(format_args!("; {}", plain(&sandbox.missing.join("; "))));
     }

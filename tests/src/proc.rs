@@ -15,10 +15,20 @@ fn stat_fields(pid: u32) -> Option<Vec<String>> {
 
 /// CPU time of a process, user and system, in ticks.
 pub fn cpu_ticks(pid: u32) -> u64 {
-    let fields = stat_fields(pid).unwrap_or_default();
     // Fields 14 and 15 of stat(5); the first two were cut off.
-    [11, 12]
-        .iter()
+    ticks(pid, [11, 12])
+}
+
+/// CPU time of all its children, in ticks: of those that run, and of those that have ended.
+pub fn cpu_ticks_of_children(pid: u32) -> u64 {
+    // Fields 16 and 17: of the children that it has waited for.
+    let ended = ticks(pid, [13, 14]);
+    children(pid).into_iter().map(cpu_ticks).sum::<u64>() + ended
+}
+
+fn ticks(pid: u32, of: [usize; 2]) -> u64 {
+    let fields = stat_fields(pid).unwrap_or_default();
+    of.iter()
         .filter_map(|&at: &usize| fields.get(at)?.parse::<u64>().ok())
         .sum()
 }

@@ -6,12 +6,14 @@
 //! out. `HIPPO_SEED` changes the files; the seed is fixed otherwise, for runs to be compared.
 #![allow(clippy::unwrap_used)]
 
+mod busy;
 mod disk;
 mod fresh;
 mod idle;
 mod ingest;
 mod memory;
 mod mixed;
+mod notes;
 mod pictures;
 mod recoll;
 mod report;
@@ -24,9 +26,9 @@ use hippo_tests::Rng;
 use report::Report;
 
 /// What is measured when no part is named.
-const USUAL: [&str; 11] = [
-    "ingest", "fresh", "search", "mixed", "disk", "start", "idle", "memory", "switch", "pictures",
-    "speech",
+const USUAL: [&str; 12] = [
+    "ingest", "fresh", "busy", "search", "mixed", "disk", "start", "idle", "memory", "switch",
+    "pictures", "speech",
 ];
 
 /// The seed of every run that names no other.
@@ -54,6 +56,7 @@ fn main() {
         match part.as_str() {
             "ingest" => ingest::run(&mut report, &mut rng),
             "fresh" => fresh::run(&mut report, &mut rng),
+            "busy" => busy::run(&mut report, &mut rng),
             "search" => search::run(&mut report, &mut rng, &[10_000, 100_000]),
             "million" => search::run(&mut report, &mut rng, &[1_000_000]),
             "disk" => disk::run(&mut report, &mut rng),

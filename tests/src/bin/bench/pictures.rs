@@ -63,7 +63,14 @@ pub(crate) fn run(report: &mut Report, rng: &mut Rng) {
         ),
     );
     let bare = bare(&home, &model);
-    report.note("pictures: the bare model, a second", format!("{bare:.1}"));
+    report.note(
+        "pictures: the bare model, a second",
+        format!(
+            "{:.1} ({} of processor time each)",
+            bare.rate,
+            time(bare.processor)
+        ),
+    );
 
     // Decoding alone, by one worker and by as many as cores: no model is there.
     let mut alone = Vec::new();
@@ -76,15 +83,16 @@ pub(crate) fn run(report: &mut Report, rng: &mut Rng) {
             format!(
                 "{:.1} ({} of processor time each)",
                 read.rate,
-                time(read.processor)
+                time(read.daemon + read.workers)
             ),
         );
-        alone.push(read.rate);
+        alone.push(read);
         forget(&home);
     }
+    let [one, all] = [&alone[0], &alone[1]];
     report.note(
         format!("pictures: {} workers against one", cores()),
-        format!("{:.2}x", alone[1] / alone[0]),
+        format!("{:.2}x", all.rate / one.rate),
     );
 
     install(&home, &model);
@@ -92,14 +100,15 @@ pub(crate) fn run(report: &mut Report, rng: &mut Rng) {
     let seen = sync(&home, count);
     report.check(
         "pictures: end to end, a second, against the bare model",
-        format!("{:.1}, {:.0} %", seen.rate, 100.0 * seen.rate / bare),
+        format!("{:.1}, {:.0} %", seen.rate, 100.0 * seen.rate / bare.rate),
         "95 %",
-        seen.rate >= 0.95 * bare,
+        seen.rate >= 0.95 * bare.rate,
     );
     report.note(
         "pictures: what both together can reach on these cores",
-        format!("{:.1} a second", 1.0 / (1.0 / bare + 1.0 / alone[1])),
+        format!("{:.1} a second", 1.0 / (1.0 / bare.rate + 1.0 / all.rate)),
     );
+    profile(report, &bare, all, &seen);
     report.check(
         "pictures: peak memory, daemon and workers",
         mib(seen.peak),
@@ -112,13 +121,42 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Where the cores' time goes, for each picture: what workers read, what the model takes by itself,
+/// what the daemon does besides, and what nobody used.
+fn profile(report: &mut Report, bare: &Bare, unseen: &Read, seen: &Read) {
+    let there = Duration::from_secs_f64(cores() as f64 / seen.rate);
+    let besides = seen.daemon.saturating_sub(bare.processor);
+    let unused = there.saturating_sub(seen.daemon + seen.workers);
+    for (what, spent) in [
+        ("the cores have", there),
+        ("workers", seen.workers),
+        ("workers, where there is no model", unseen.workers),
+        ("the model, by itself", bare.processor),
+        ("the daemon besides", besides),
+        ("the daemon, where there is no model", unseen.daemon),
+        ("nobody", unused),
+    ] {
+        report.note(format!("pictures: time for each: {what}"), time(spent));
+    }
+}
+
 /// How a folder of pictures was read.
 struct Read {
     /// Pictures a second, start to the last vector.
     rate: f64,
-    /// Of daemon and workers together, for each picture.
-    processor: Duration,
+    /// Processor time of the daemon, for each picture.
+    daemon: Duration,
+    /// Of its workers.
+    workers: Duration,
     peak: u64,
+}
+
+/// How fast the model is by itself.
+struct Bare {
+    /// Pictures a second.
+    rate: f64,
+    /// Processor time for each.
+    processor: Duration,
 }
 
 fn sync(home: &TempHome, count: usize) -> Read {
@@ -131,20 +169,22 @@ fn sync(home: &TempHome, count: usize) -> Read {
         joint["name"].is_null() || joint["covered"] == joint["total"]
     });
     let took = begun.elapsed();
-    let ticks: u64 = proc::tree(daemon.pid())
-        .into_iter()
-        .map(proc::cpu_ticks)
-        .sum();
+    let own = proc::cpu_ticks(daemon.pid());
+    let workers = proc::cpu_ticks_of_children(daemon.pid());
     let status = daemon.client().status();
     assert_eq!(status["counts"]["by_kind"]["image"], count, "{status:#}");
     let peak = peak.end();
     daemon.stop();
-    let each = ticks as f64 / proc::TICKS_PER_S as f64 / count as f64;
     Read {
         rate: count as f64 / took.as_secs_f64(),
-        processor: Duration::from_secs_f64(each),
+        daemon: each(own, count),
+        workers: each(workers, count),
         peak,
     }
+}
+
+fn each(ticks: u64, count: usize) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / proc::TICKS_PER_S as f64 / count as f64)
 }
 
 /// The home as if nothing had been read; its models stay.
@@ -175,7 +215,7 @@ fn install(home: &TempHome, model: &Path) {
 
 /// Pictures a second of the model in a loop, over pixels that are decoded already, with the
 /// daemon's threads.
-fn bare(home: &TempHome, dir: &Path) -> f64 {
+fn bare(home: &TempHome, dir: &Path) -> Bare {
     let env = |name: &str| match name {
         "HIPPO_HOME" => Some(home.home().into_os_string()),
         name => std::env::var_os(name),
@@ -198,11 +238,17 @@ fn bare(home: &TempHome, dir: &Path) -> f64 {
     let pictures: Vec<Picture> = (0..BATCH).map(grey).collect();
     model.pictures(&pictures).unwrap();
     let (begun, mut seen) = (Instant::now(), 0);
+    let ticks = proc::cpu_ticks(std::process::id());
     while begun.elapsed() < BARE {
         model.pictures(&pictures).unwrap();
         seen += BATCH;
     }
-    seen as f64 / begun.elapsed().as_secs_f64()
+    let rate = seen as f64 / begun.elapsed().as_secs_f64();
+    let ticks = proc::cpu_ticks(std::process::id()) - ticks;
+    Bare {
+        rate,
+        processor: each(ticks, seen),
+    }
 }
 
 /// Writes the pictures; how many bytes and pixels they have.

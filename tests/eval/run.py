@@ -4,9 +4,10 @@ Starts a daemon with a home of its own on the corpus, waits until all is searcha
 question over the socket, leg by leg and fused, and writes docs/evaluation.md. Nothing but
 Python's standard library; nothing is fetched.
 
-    python3 tests/eval/run.py HIPPO [--shared DIR] [--print | --check]
+    python3 tests/eval/run.py HIPPO [--shared DIR] [--print | --check | --sweep KEY=V1,V2,...]
 
 With --check nothing is written or timed: it ends with 1 where less is found than the page says.
+With --sweep the tuning half is asked once for each value of a setting, to choose one by.
 """
 
 import argparse
@@ -65,7 +66,8 @@ class Daemon:
         ]
         # Whether a machine has Tesseract is not for the page to say.
         settings.append('[models]\nocr = "none"\n')
-        (self.home / "config.toml").write_text("\n".join(settings))
+        self.config = self.home / "config.toml"
+        self.config.write_text("\n".join(settings))
         self.run("up", "--detach")
         if model:
             self.run("models", "import", str(model))
@@ -73,6 +75,12 @@ class Daemon:
         self.run("wait", "--timeout", "20m")
         while model and not self.whole():
             time.sleep(0.5)
+
+    def restart(self, settings):
+        self.run("down")
+        self.config.write_text(settings)
+        self.run("up", "--detach")
+        self.run("wait", "--timeout", "20m")
 
     def run(self, *args):
         done = subprocess.run([self.hippo, *args], env=self.env, capture_output=True, text=True)
@@ -272,6 +280,22 @@ def losses(before, now):
     ]
 
 
+def sweep(daemon, questions, setting):
+    """What fused finds of the tuning half, for each value of a setting."""
+    key, values = setting.split("=")
+    section, name = key.split(".")
+    settings = daemon.config.read_text()
+    tune = [question for question in questions if question["split"] == "tune"]
+    out = [f"| {key} | all | " + " | ".join(LANGS) + " |", "|---" * (len(LANGS) + 2) + "|"]
+    for value in values.split(","):
+        daemon.restart(f"{settings}\n[{section}]\n{name} = {value}\n")
+        rows, _ = measure(daemon, tune, [], 0)
+        groups = [rows] + [[row for row in rows if row["lang"] == lang] for lang in LANGS]
+        cells = [f"{mean(row['ndcg'] for row in group):.3f}" for group in groups]
+        out.append(f"| {value} | " + " | ".join(cells) + " |")
+    return out
+
+
 def misses(runs, most=12):
     """The questions that fused answers worst, for whoever wants to make it better."""
     rows = sorted(runs["fused"][0], key=lambda row: (row["ndcg"], row["id"]))
@@ -285,6 +309,7 @@ def main():
     parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
     parser.add_argument("--print", action="store_true", help="do not write docs/evaluation.md")
     parser.add_argument("--check", action="store_true", help="only compare with docs/evaluation.md")
+    parser.add_argument("--sweep", metavar="KEY=V1,V2,...", help="compare values of a setting")
     args = parser.parse_args()
     text = (HERE / "questions.jsonl").read_text(encoding="utf-8")
     questions = [json.loads(entry) for entry in text.splitlines()]
@@ -310,6 +335,9 @@ def main():
         daemon = Daemon(args.hippo, folders, model, role)
         try:
             check(daemon, questions)
+            if args.sweep:
+                print("\n".join([f"## {title}", "", *sweep(daemon, questions, args.sweep), ""]), flush=True)
+                continue
             rounds = 0 if args.check else ROUNDS
             legs = [] if args.check else legs
             runs = {leg: measure(daemon, questions, [leg], rounds) for leg in legs}
@@ -320,6 +348,8 @@ def main():
         part += [] if args.check else verdict(runs)
         out += part
         print("\n".join(part + ["Answered worst:", "", *misses(runs), ""]), flush=True)
+    if args.sweep:
+        return
     if args.check:
         lost = losses(fused_figures(PAGE.read_text(encoding="utf-8").splitlines()), fused_figures(out))
         if lost:

@@ -13,6 +13,9 @@ use hippo_config::Limits;
 
 use crate::extraction::Refusal;
 
+/// How far a recording came that waits for ffmpeg to be installed.
+pub const NEEDS_FFMPEG: &str = "ffmpeg";
+
 /// Whether this build decodes HEIC and AVIF.
 const HEIF: bool = cfg!(feature = "heif");
 
@@ -35,6 +38,8 @@ pub(crate) enum Format {
     Pdf,
     /// A recording, or a film's sound track.
     Sound,
+    /// The same of a kind that ffmpeg has to make plain sound of first.
+    ForeignSound,
     Picture,
 }
 
@@ -145,7 +150,7 @@ pub(crate) fn max_bytes(format: Format, limits: &Limits) -> u64 {
         Format::Pdf => limits.pdf_max_bytes,
         Format::Picture => limits.picture_max_bytes,
         Format::Srt | Format::Vtt | Format::Lrc => limits.subtitle_max_bytes,
-        Format::Sound => SOUND_MAX_BYTES,
+        Format::Sound | Format::ForeignSound => SOUND_MAX_BYTES,
         _ => limits.text_max_bytes,
     }
 }
@@ -190,6 +195,15 @@ pub fn refuse_unread(name: &OsStr, size: u64, limits: &Limits) -> Option<Refusal
             .max(limits.picture_max_bytes),
     };
     (size > max_bytes).then(|| refuse_size(STAGE, size, max_bytes))
+}
+
+/// The media type that a name announces of a recording or a film that ffmpeg has to make plain
+/// sound of before it can be read; none of any other file.
+pub fn foreign_sound(name: &OsStr) -> Option<&'static str> {
+    match by_name(name) {
+        Named::As(known) if known.format == Format::ForeignSound => Some(known.mime),
+        _ => None,
+    }
 }
 
 /// Same class => the same bytes give the same extraction, so content that lies at two
@@ -252,6 +266,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn some_recordings_take_ffmpeg() {
+        let foreign = |name: &str| foreign_sound(OsStr::new(name));
+        assert_eq!(foreign("talk.WMA"), Some("audio/x-ms-wma"));
+        assert_eq!(foreign("film.avi"), Some("video/x-msvideo"));
+        assert_eq!(foreign("talk.mp3"), None);
+        assert_eq!(unread("talk.wma", 5), None);
+        assert!(unread("tune.mid", 5).is_some());
+    }
+
+    #[test]
     fn classes_part_readings_of_the_same_bytes() {
         let class = |name: &str| format_class(OsStr::new(name));
         assert_eq!(class("a.txt"), "text");
@@ -263,5 +287,6 @@ pub(crate) mod tests {
         assert_eq!(class("Dr. Smith said hello to us"), "unknown");
         assert_eq!(class("页.pdf"), "pdf");
         assert_eq!(class("a.jpg"), class("b.PNG"));
+        assert_eq!(class("a.wma"), class("b.mp3"));
     }
 }

@@ -29,5 +29,5 @@ pub use extraction::{
     EPISODES_MAX, EXTRACTOR_VERSION, Episode, Feed, Kind, LineStart, Metadata, Picture, Refusal,
     SCANS_MAX, Scan, Segment, Shot, Source, Verdict, Wants,
 };
-pub use format::{format_class, refuse_unread};
+pub use format::{NEEDS_FFMPEG, foreign_sound, format_class, refuse_unread};
 pub use thumbnail::jpeg;

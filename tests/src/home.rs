@@ -24,6 +24,7 @@ pub struct TempHome {
     root: PathBuf,
     settings: BTreeMap<String, BTreeMap<String, String>>,
     folders: Vec<(PathBuf, Vec<String>)>,
+    env: BTreeMap<String, String>,
 }
 
 impl TempHome {
@@ -50,6 +51,7 @@ impl TempHome {
             root,
             settings: BTreeMap::new(),
             folders: Vec::new(),
+            env: BTreeMap::new(),
         };
         // Whether a test passes is not for the machine's battery to say.
         let power = home.power();
@@ -135,6 +137,18 @@ impl TempHome {
         self
     }
 
+    /// Sets a variable of the environment, for the next start.
+    pub fn set_env(&mut self, name: &str, value: &str) -> &mut Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Leaves a variable as it is, for the next start.
+    pub fn forget_env(&mut self, name: &str) -> &mut Self {
+        self.env.remove(name);
+        self
+    }
+
     /// Adds a folder, for the next start.
     pub fn watch(&mut self, folder: &Path) -> &mut Self {
         self.watch_without(folder, &[])
@@ -189,7 +203,8 @@ impl TempHome {
             .env("HIPPO_HOME", self.home())
             .env("NO_COLOR", "1")
             .env_remove("HIPPO_LOG")
-            .env_remove("HIPPO_MODELS_DIR");
+            .env_remove("HIPPO_MODELS_DIR")
+            .envs(&self.env);
         // Where `make` keeps the libraries, for tests that are run without it.
         let libraries = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.hippo/lib");
         if std::env::var_os("HIPPO_LIB_DIR").is_none() && libraries.is_dir() {

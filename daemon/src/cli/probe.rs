@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::models::ROLES_AT_WORK;
 use super::style::{bytes, grouped};
-use crate::engine::Reads;
+use crate::engine::{Reads, ffmpeg};
 use crate::watch::mounts::kind_of;
 use crate::worker::{Pool, PoolConfig};
 
@@ -181,6 +181,13 @@ pub(super) fn libraries(paths: &Paths, settings: &Settings) -> Vec<Finding> {
     if needed || onnx.level == Level::Ok {
         found.push(onnx);
     }
+    found.push(ok(
+        "libraries",
+        match ffmpeg::find() {
+            Some(path) => format!("ffmpeg: {}, for WMA, AVI and the like", path.display()),
+            None => "no ffmpeg: recordings and films in WMA, AVI and the like are skipped".into(),
+        },
+    ));
     found
 }
 

@@ -16,7 +16,9 @@ use super::EngineError;
 use super::driver::Event;
 use super::looks::Liked;
 use super::shared::{Shared, blocking};
-use super::{chosen, eyes, looks, model_status, models, rest, status, thumbnails, transcript};
+use super::{
+    chosen, eyes, ffmpeg, looks, model_status, models, rest, status, thumbnails, transcript,
+};
 use crate::journal::{Facet, Live, Named, now_ms};
 use crate::service::wire;
 use crate::transcript::Transcript;
@@ -279,6 +281,7 @@ impl Handle {
         }
         let _ = self.shared.driver.send(Event::Depart).await;
         eyes::settle(&self.shared).await?;
+        ffmpeg::settle(&self.shared).await?;
         self.choose_ear().await
     }
 }

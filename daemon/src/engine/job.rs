@@ -25,7 +25,7 @@ use super::pixels::Pixels;
 use super::place::Place;
 use super::reader::{LONGEST_SIDE, Reader, SCANS_WAITING};
 use super::shared::{ReadingGuard, Shared, blocking};
-use super::{EngineError, generations, tags};
+use super::{EngineError, ffmpeg, generations, tags};
 use crate::journal::{About, Claim, Donor, Generation, Verdict};
 use crate::scan::DiskFact;
 use crate::worker::{Extraction, Outcome};
@@ -224,10 +224,20 @@ async fn extract(
     let reader = shared.ocr().reader().cloned();
     wants.scans = reader.as_ref().map(|_| LONGEST_SIDE);
     let (scans, coming) = mpsc::channel(SCANS_WAITING);
-    let extracted =
-        shared
-            .pool
-            .extract_with_scans(file, name, disk.size, wants, progress, Some(scans));
+    let extracted = async {
+        let ffmpeg::Plain { file, size, of } =
+            match ffmpeg::plain(shared, &name, file, disk.size).await {
+                Ok(plain) => plain,
+                Err(outcome) => return outcome,
+            };
+        let (pool, name) = (&shared.pool, name.clone());
+        let reading = pool.extract_with_scans(file, name, size, wants, progress, Some(scans));
+        let mut outcome = reading.await;
+        if let Outcome::Done(read) = &mut outcome {
+            ffmpeg::name_it(of, read);
+        }
+        outcome
+    };
     let (outcome, pixels) = tokio::join!(extracted, read_pixels(reader, coming));
     let refusal = match outcome {
         Outcome::Done(read) => {

@@ -26,17 +26,16 @@ use std::time::Duration;
 use hippo_extractors::infer::speech::Whisper;
 use tokio::sync::{mpsc, oneshot};
 
-use super::EngineError;
 use super::bytes::{hash, open_for_reading};
 use super::driver::Event;
 use super::ear::Ear;
 use super::embedder::REOPEN_AFTER;
-use super::heap;
 use super::hear::{self, Ending, Hearing};
 use super::rest::{Work, rests};
 use super::shared::{Next, Shared, after, blocking, lock};
+use super::{EngineError, ffmpeg, heap};
 use crate::journal::{MAX_INTERRUPTIONS, Unheard};
-use crate::worker::Outcome;
+use crate::worker::{Outcome, Progress};
 
 /// Chunks of sound (10 s each) between the worker and the recogniser.
 const CHUNKS_AHEAD: usize = 3;
@@ -184,11 +183,18 @@ async fn listen(
     let name = name.to_string_lossy().into_owned();
     let (sound, chunks) = mpsc::channel(CHUNKS_AHEAD);
     let announced = Arc::clone(&hearing.total_ms);
-    let decoding = shared
-        .pool
-        .listen(opened, name, stat.len(), sound, move |progress| {
+    let decoding = async {
+        let plain = match ffmpeg::plain(shared, &name, opened, stat.len()).await {
+            Ok(plain) => plain,
+            Err(outcome) => return outcome,
+        };
+        let progress = move |progress: Progress| {
             announced.store(progress.total, Ordering::Relaxed);
-        });
+        };
+        let (pool, name) = (&shared.pool, name.clone());
+        pool.listen(plain.file, name, plain.size, sound, progress)
+            .await
+    };
     together(hearing, whisper, chunks, decoding).await
 }
 

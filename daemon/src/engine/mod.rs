@@ -22,6 +22,7 @@ mod driver;
 mod ear;
 mod embedder;
 mod eyes;
+pub(crate) mod ffmpeg;
 mod generations;
 mod handle;
 mod heap;
@@ -188,6 +189,7 @@ pub async fn start(paths: Paths, settings: Settings) -> Result<Engine, EngineErr
     let handle = Handle::new(Arc::clone(&shared));
     handle.bring_folders_in_step().await?;
     eyes::settle(&shared).await?;
+    ffmpeg::settle(&shared).await?;
     shared.refresh();
 
     let driver = tokio::spawn(driver::run(

@@ -263,6 +263,20 @@ impl Journal {
         })
     }
 
+    /// Queues files that were skipped at this stage: what they lacked may be here now. That their
+    /// bytes were read before does not count.
+    pub fn queue_skipped(&self, stage: &str) -> Result<u64> {
+        self.write("queueing files that were skipped", |t| {
+            t.execute(
+                "UPDATE file SET state = 0, turn = turn + 1, attempts = 0, interrupted = 0,
+                     retry_at = 0, content = NULL
+                 WHERE state = 6 AND stage = ?1",
+                params![stage],
+            )
+            .map(|n| n as u64)
+        })
+    }
+
     /// Queues files at rest that have writing in their pixels which this model has not read.
     /// They are found as they are until it has.
     pub fn read_pixels_by(&self, model: &str) -> Result<u64> {

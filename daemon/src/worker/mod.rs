@@ -9,7 +9,7 @@
 //! - `protocol`: what the two say to each other; `frames`: in which bytes; `inbox`: over one Unix
 //!   socket pair, with the descriptor that travels on it.
 //! - [`child`]: the worker's side, `hippo worker`.
-//! - [`jail`]: `hippo jail`, for programs of the system that are given pixels.
+//! - [`jail`]: `hippo jail`, for programs of the system that are given pixels or recordings.
 //! - [`sandbox`], `seccomp`: Landlock, system call filter, limits; the order of closing.
 //! - [`pool`], `session`, `answer`, `process`, `patience`, `death`: the daemon's side.
 

@@ -66,9 +66,10 @@ pub(super) fn by_extension(extension: &str) -> Named {
         }
         "heic" | "heif" | "hif" | "avif" if HEIF => known(Format::Picture, "picture", "image/*"),
         _ if is_code(extension) => known(Format::Code, "code", "text/x-source"),
-        _ => match unread_extension(extension) {
-            Some(unread) => Named::Unread(unread),
-            None => Named::Unknown,
+        _ => match (foreign_sound(extension), unread_extension(extension)) {
+            (Some(mime), _) => known(Format::ForeignSound, "sound", mime),
+            (None, Some(unread)) => Named::Unread(unread),
+            (None, None) => Named::Unknown,
         },
     }
 }
@@ -219,6 +220,29 @@ fn is_code(extension: &str) -> bool {
     )
 }
 
+/// Recordings and films that take ffmpeg: their media types.
+fn foreign_sound(extension: &str) -> Option<&'static str> {
+    Some(match extension {
+        "wma" => "audio/x-ms-wma",
+        "amr" => "audio/amr",
+        "ape" => "audio/x-ape",
+        "wv" => "audio/x-wavpack",
+        "tta" => "audio/x-tta",
+        "dsf" | "dff" => "audio/x-dsd",
+        "ra" => "audio/vnd.rn-realaudio",
+        "ac3" => "audio/ac3",
+        "dts" => "audio/vnd.dts",
+        "avi" => "video/x-msvideo",
+        "wmv" => "video/x-ms-wmv",
+        "asf" => "video/x-ms-asf",
+        "flv" => "video/x-flv",
+        "mpg" | "mpeg" | "vob" => "video/mpeg",
+        "m2ts" | "mts2" => "video/mp2t",
+        "rm" | "rmvb" => "video/vnd.rn-realvideo",
+        _ => return None,
+    })
+}
+
 fn unread_extension(extension: &str) -> Option<Unread> {
     Some(match extension {
         "heic" | "heif" | "hif" => Unread::Heic,
@@ -228,10 +252,7 @@ fn unread_extension(extension: &str) -> Option<Unread> {
             Unread::RawPhoto
         }
         "jxl" | "jp2" | "psd" | "xcf" | "tga" | "exr" | "hdr" | "dds" => Unread::Picture,
-        "wma" | "amr" | "mid" | "midi" | "ape" | "wv" | "tta" | "dsf" | "dff" | "ra" | "ac3"
-        | "dts" | "aax" => Unread::Audio,
-        "avi" | "wmv" | "asf" | "flv" | "mpg" | "mpeg" | "m2ts" | "mts2" | "vob" | "rm"
-        | "rmvb" => Unread::Video,
+        "mid" | "midi" | "aax" => Unread::Audio,
         "doc" | "docx" | "docm" | "dot" | "dotx" | "xls" | "xlsx" | "xlsm" | "xlsb" | "ppt"
         | "pptx" | "pptm" | "pps" | "ppsx" | "odt" | "ods" | "odp" | "odg" | "rtf" | "pages" | "numbers" | "wps" | "et" | "dps" | "vsd" | "vsdx" | "one" => Unread::Office,
         "epub" | "mobi" | "azw" | "azw3" | "fb2" | "djvu" | "chm" => Unread::Book,

@@ -196,7 +196,11 @@ fn read(
 /// plain text, with a note.
 fn read_text(text: &str, known: Known, named: Named, writer: &mut Writer<'_>) -> Facts {
     match known.format {
-        Format::Text | Format::Pdf | Format::Picture | Format::Sound => prose::plain(text, writer),
+        Format::Text
+        | Format::Pdf
+        | Format::Picture
+        | Format::Sound
+        | Format::ForeignSound => prose::plain(text, writer),
         Format::Markdown => prose::markdown(text, writer),
         Format::Html => html::page(text, writer),
         Format::Xml => html::xml(text, writer),

@@ -5,7 +5,7 @@
 
 use super::{encoding, picture};
 use crate::extraction::Refusal;
-use crate::format::{Format, Known, Named, Unread};
+use crate::format::{Format, Known, NEEDS_FFMPEG, Named, Unread};
 
 const STAGE: &str = "sniff";
 /// So much of a file is looked at.
@@ -34,7 +34,10 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
     }
     if let Some(noun) = sound(head, plain) {
         return match named {
-            Named::As(known) if known.format == Format::Sound => Ok(known),
+            Named::As(known) if is_sound(known) => Ok(Known {
+                format: Format::Sound,
+                ..known
+            }),
             Named::As(known) => Err(Refusal::failed(
                 STAGE,
                 format!("named {} but is {noun}", announced(known)),
@@ -52,6 +55,12 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
             {
                 Refusal::skipped(STAGE, unread.reason())
             }
+            Named::As(known)
+                if known.format == Format::ForeignSound
+                    && matches!(unread, Unread::Audio | Unread::Video) =>
+            {
+                needs_ffmpeg()
+            }
             Named::As(known) => {
                 Refusal::failed(STAGE, format!("named {} but is {noun}", announced(known)))
             }
@@ -66,8 +75,9 @@ pub(crate) fn decide(head: &[u8], named: Named) -> Result<Known, Refusal> {
                 format!("named {} but {what}", announced(known)),
             ))
         }
-        Named::As(known) if known.format == Format::Sound => match no_sound(head, plain) {
+        Named::As(known) if is_sound(known) => match no_sound(head, plain) {
             Some(reason) => Err(Refusal::failed(STAGE, reason)),
+            None if known.format == Format::ForeignSound => Err(needs_ffmpeg()),
             None => Ok(known),
         },
         Named::As(known) if known.class == "text" => Ok(plain_text_in_dress(head).unwrap_or(known)),
@@ -88,6 +98,17 @@ fn is_meant(form: picture::Form, plain: bool, named: Named) -> bool {
         Named::Unread(unread) => is_picture(unread),
         Named::Unknown => true,
     }
+}
+
+fn is_sound(known: Known) -> bool {
+    matches!(known.format, Format::Sound | Format::ForeignSound)
+}
+
+/// The refusal of a recording that ffmpeg was to make plain sound of, and has not.
+fn needs_ffmpeg() -> Refusal {
+    let reason = "a recording or film of a kind that ffmpeg has to decode, which is not installed \
+                  (Debian: apt install ffmpeg): it is read when hippo starts with it";
+    Refusal::skipped(NEEDS_FFMPEG, reason)
 }
 
 /// The refusal of a file that was to be text and is none.
@@ -413,6 +434,11 @@ mod tests {
             decide_as("a.mp4", b"RIFF\x24\0\0\0AVI LIST\x10\0\0\0hdrl"),
             err("Skipped: a video of a kind that hippo does not read")
         );
+        let asf = b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\x00\xAA\x00\x62\xCE\x6C";
+        for (name, bytes) in [("a.wma", &asf[..]), ("a.ape", b"MAC \x96\x0F\0\0")] {
+            let said = decide_as(name, bytes).unwrap_err();
+            assert!(said.contains("apt install ffmpeg"), "{name}: {said}");
+        }
         let heic = decide_as("a", b"\0\0\0\x18ftypheic\0\0\0\0heicmif1\0\0\0\0");
         if cfg!(feature = "heif") {
             assert_eq!(heic, Ok("picture"));

@@ -9,6 +9,7 @@ mod corpus;
 mod crashes;
 mod failures;
 mod feeds;
+mod foreign;
 mod freshness;
 mod generations;
 mod hostile;

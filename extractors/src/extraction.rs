@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
 /// are extracted anew. Part of every segment's id.
-pub const EXTRACTOR_VERSION: u32 = 7;
+pub const EXTRACTOR_VERSION: u32 = 8;
 
 /// What a file is, as a user would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -166,6 +166,9 @@ pub struct Wants {
     pub pictures: Vec<PictureSpec>,
     /// The samples of recordings.
     pub sound: bool,
+    /// Of a recording its cover, as a picture, and nothing else.
+    #[serde(default)]
+    pub cover: bool,
     /// Pictures, and pages without text, as [`Scan`]s of at most so many pixels on their
     /// longest side. None are made larger than they are.
     #[serde(default)]

@@ -2,7 +2,7 @@
 //!
 //! A line is too short to be found by what it means; an episode is too long to point at. A
 //! moment is in between: 20 to 60 seconds or a passage's length, cut at pauses and sentence
-//! ends, never across a speaker or a long pause, with its times kept. Subtitles and speech
+//! ends, never across a speaker, a chapter or a long pause, with its times kept. Subtitles and speech
 //! that was recognised are cut alike.
 //!
 //! Promises: every word of every line stands in one moment, in order; times are those of the
@@ -61,6 +61,7 @@ pub struct Moment {
 pub struct Cutter {
     open: Open,
     ready: VecDeque<Moment>,
+    chapters: Vec<u64>,
 }
 
 impl Cutter {
@@ -69,11 +70,24 @@ impl Cutter {
         Cutter::default()
     }
 
+    /// Before the first line of a recording whose chapters begin at these times, in order.
+    pub fn of_chapters(chapters: Vec<u64>) -> Cutter {
+        Cutter {
+            chapters,
+            ..Cutter::default()
+        }
+    }
+
     /// The next line.
     pub fn push(&mut self, line: Line<'_>) {
         let line_weight = weight(line.text);
         let mut speaker = line.speaker.map(str::to_owned);
-        if self.open.ends_before(line, line_weight) {
+        let chapter = |ms: u64| self.chapters.partition_point(|begins| *begins <= ms);
+        if !self.open.moment.text.is_empty()
+            && chapter(self.open.moment.t0_ms) != chapter(line.t0_ms)
+        {
+            self.finish();
+        } else if self.open.ends_before(line, line_weight) {
             speaker = speaker.or_else(|| self.open.goes_on(line));
             self.finish();
         }
@@ -225,6 +239,29 @@ mod tests {
     use proptest::prelude::*;
 
     type Owned = (u64, u64, Option<&'static str>, String);
+
+    #[test]
+    fn a_chapter_begins_a_moment() {
+        let mut cutter = Cutter::of_chapters(vec![0, 4_000]);
+        for (t0_ms, text) in [
+            (0, "One"),
+            (2_000, "two"),
+            (4_000, "three"),
+            (5_000, "four"),
+        ] {
+            cutter.push(Line {
+                t0_ms,
+                t1_ms: t0_ms + 1_000,
+                speaker: None,
+                text,
+            });
+        }
+        cutter.finish();
+        let texts: Vec<String> = std::iter::from_fn(|| cutter.pop())
+            .map(|m| m.text)
+            .collect();
+        assert_eq!(texts, ["One two", "three four"]);
+    }
 
     fn cut(lines: &[Owned]) -> Vec<Moment> {
         let mut cutter = Cutter::new();

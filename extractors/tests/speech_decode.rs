@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hippo_config::Limits;
 use hippo_extractors::parse::{Engines, Input, Output, Wants, extract};
-use hippo_extractors::{Kind, Metadata, Refusal, Segment, Verdict, refuse_unread};
+use hippo_extractors::{Kind, Metadata, Refusal, Segment, Source, Verdict, refuse_unread};
 
 const RATE: usize = 16_000;
 
@@ -220,6 +220,9 @@ fn tags_and_chapters_are_read_without_the_sound() {
             let at = if name == "tones.opus" { 1_600 } else { 600 };
             assert_eq!(sound.chapters[1].t0_ms, at, "{name}");
             assert_eq!(sound.chapters[1].title, "训练成本", "{name}");
+            let chapter = kept.segments.iter().find(|s| s.text == "训练成本");
+            let span = chapter.map(|s| (s.t0_ms, s.source));
+            assert_eq!(span, Some((Some(at), Source::Body)), "{name}");
         }
         assert_eq!(metadata.title.as_deref(), Some("Episode seven"), "{name}");
         assert_eq!(sound.show.as_deref(), Some("The Show"), "{name}");
@@ -235,6 +238,23 @@ fn tags_and_chapters_are_read_without_the_sound() {
             assert!(text.contains(wanted), "{name}: {text}");
         }
     }
+}
+
+#[test]
+fn a_cover_is_read_like_a_picture() {
+    let wants = Wants {
+        cover: true,
+        ..Wants::default()
+    };
+    for name in ["cover.mp3", "cover.m4a"] {
+        let (ended, kept) = read_file(&fixture(name), &wants);
+        assert_eq!(ended.unwrap().kind, Kind::Image, "{name}");
+        assert!(kept.segments[0].picture, "{name}");
+        let (ended, _) = read_file(&fixture(name), &Wants::default());
+        assert_eq!(ended.unwrap().kind, Kind::Audio, "{name}");
+    }
+    let (ended, _) = read_file(&fixture("tones.mp3"), &wants);
+    assert_eq!(ended.unwrap_err().reason, "it has no cover");
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn the_demo_podcasts_are_understood_and_their_moments_found() {
         assert!(wer <= WER_MAX_PERCENT, "{name}: {wer:.2} %");
         assert!(starts[starts.len() / 2] <= 250);
 
-        let moments = moments(&heard);
+        let moments = moments(&heard, &[]);
         assert!(moments.len() >= 3);
         for moment in &moments {
             let start = true_start(&truth, &moment.text, moment.t0_ms)

@@ -104,11 +104,17 @@ fn made_by(announced: Option<&Announced>, hearing: Option<&Hearing>) -> String {
     extractor_name() + feed + &heard.unwrap_or_default()
 }
 
+/// When the chapters of a recording begin.
+pub(super) fn chapters_of(read: &Extraction) -> Vec<u64> {
+    let chapters = read.metadata.sound.iter().flat_map(|sound| &sound.chapters);
+    chapters.map(|chapter| chapter.t0_ms).collect()
+}
+
 fn add_heard(read: &mut Extraction, hearing: Option<&Hearing>) {
     let Some(hearing) = hearing else { return };
     let said = from_lines(&hearing.said);
     let first = read.segments.len() as u32;
-    let (segments, lang) = speech::segments(&said, first);
+    let (segments, lang) = speech::segments(&said, first, &chapters_of(read));
     read.segments.extend(segments);
     let metadata = &mut read.metadata;
     metadata.engine = format!("{} and {}", metadata.engine, hearing.model);

@@ -51,6 +51,7 @@ impl Looks {
         Wants {
             pictures: self.specs.clone(),
             sound: false,
+            cover: false,
             scans: None,
         }
     }

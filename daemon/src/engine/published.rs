@@ -11,6 +11,7 @@
 use hippo_extractors::infer::speech::{self, Utterance};
 use hippo_extractors::{Segment, Source};
 
+use super::heard::chapters_of;
 use crate::align::align;
 use crate::transcript::By;
 use crate::worker::Extraction;
@@ -72,7 +73,7 @@ impl Published {
             let texts: Vec<&str> = segments.iter().map(|s| s.text.as_str()).collect();
             if let Some(aligned) = align(&texts.join("\n"), heard) {
                 let spoken;
-                (segments, spoken) = speech::segments(&aligned, 0);
+                (segments, spoken) = speech::segments(&aligned, 0, &chapters_of(read));
                 lang = spoken.or(lang);
                 note += "; its times are by what was heard";
             } else if !heard.is_empty() && self.origin == Origin::Inside {

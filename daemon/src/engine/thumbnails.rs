@@ -1,4 +1,5 @@
-//! Small pictures to be shown beside answers, made when they are first asked for.
+//! Small pictures to be shown beside answers, made when they are first asked for: of pictures, and
+//! of the covers of recordings and films.
 //!
 //! A thumbnail belongs to bytes, not to a path: it is kept in the cache folder under the content's
 //! hash, so copies and renames cost nothing. Promises: untrusted bytes are decoded by the worker
@@ -18,6 +19,7 @@ use super::EngineError;
 use super::bytes::{hash, open_for_reading};
 use super::looks::pixels;
 use super::shared::{Shared, blocking, lock};
+use crate::journal::FileRecord;
 
 /// Pixels of the longest side.
 const SIDE: u32 = 256;
@@ -26,15 +28,20 @@ const KEPT_MAX: usize = 20_000;
 /// When there are more, so many go at once: looking for the oldest takes a while.
 const FORGOTTEN: usize = KEPT_MAX / 10;
 
-/// The thumbnail of a picture that hippo knows, as a JPEG.
+/// The thumbnail of a picture that hippo knows, or of a recording's cover, as a JPEG.
 pub(super) async fn thumbnail(shared: &Arc<Shared>, path: &Path) -> Result<Vec<u8>, EngineError> {
     let shown = path.display();
     let (looking, wanted) = (Arc::clone(shared), path.to_owned());
     let record = blocking(move || Ok(looking.journal.record(&wanted)?)).await?;
-    let known = record.filter(|record| record.about.kind == Kind::Image.as_str());
-    let Some(content) = known.and_then(|record| record.content) else {
+    let is = |record: &FileRecord, kind: Kind| record.about.kind == kind.as_str();
+    let known = record.and_then(|record| {
+        let cover = is(&record, Kind::Audio) || is(&record, Kind::Video);
+        let may = cover || is(&record, Kind::Image);
+        Some((record.content.filter(|_| may)?, cover))
+    });
+    let Some((content, cover)) = known else {
         return Err(EngineError::Refused(format!(
-            "{shown} is not among the pictures that hippo knows: `hippo why` says more"
+            "{shown} is not among the pictures and recordings that hippo knows: `hippo why` says more"
         )));
     };
     let dir = shared.paths.cache_dir.join("thumbnails");
@@ -46,7 +53,7 @@ pub(super) async fn thumbnail(shared: &Arc<Shared>, path: &Path) -> Result<Vec<u
     let cannot = |reason: String| {
         EngineError::Refused(format!("there is no thumbnail of {shown}: {reason}"))
     };
-    let jpeg = make(shared, path, content).await.map_err(cannot)?;
+    let jpeg = make(shared, path, content, cover).await.map_err(cannot)?;
     let (keeping, copy) = (Arc::clone(shared), jpeg.clone());
     let written = blocking(move || {
         let mut count = lock(&keeping.thumbnails);
@@ -59,7 +66,12 @@ pub(super) async fn thumbnail(shared: &Arc<Shared>, path: &Path) -> Result<Vec<u
 }
 
 /// Has the worker decode the picture, if it still holds the bytes that are known.
-async fn make(shared: &Arc<Shared>, path: &Path, content: [u8; 32]) -> Result<Vec<u8>, String> {
+async fn make(
+    shared: &Arc<Shared>,
+    path: &Path,
+    content: [u8; 32],
+    cover: bool,
+) -> Result<Vec<u8>, String> {
     let opening = path.to_owned();
     let opened = blocking(move || Ok(open_for_reading(&opening)));
     let opened = opened.await.map_err(|error| error.to_string())?;
@@ -74,6 +86,7 @@ async fn make(shared: &Arc<Shared>, path: &Path, content: [u8; 32]) -> Result<Ve
             fit: Fit::Inside,
             filter: Filter::Bilinear,
         }],
+        cover,
         ..Wants::default()
     };
     let mut pictures = pixels(shared, file, path, wants).await?;

@@ -51,7 +51,9 @@ pub(super) async fn transcript(
     let without_times = rows
         .iter()
         .any(|row| row.source == Source::Transcript.as_str());
-    let mut timed: Vec<_> = rows.into_iter().filter(|row| row.t0_ms.is_some()).collect();
+    // Chapters have times, too, and nobody says them.
+    let is_said = |row: &Row| row.t0_ms.is_some() && row.source != Source::Body.as_str();
+    let mut timed: Vec<_> = rows.into_iter().filter(is_said).collect();
     timed.sort_by_key(|row| row.ordinal);
     if timed.is_empty() && without_times {
         return Err(EngineError::Refused(format!(

@@ -38,6 +38,7 @@ fn wants() -> Wants {
     Wants {
         pictures: vec![spec],
         sound: false,
+        cover: false,
         scans: None,
     }
 }

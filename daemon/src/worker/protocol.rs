@@ -11,7 +11,7 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// Text of one segment. A passage has some 400 characters; the longest that any
 /// extractor makes stays far below, and six-fold JSON escapes still fit a frame.

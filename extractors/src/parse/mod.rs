@@ -152,7 +152,7 @@ fn read(
     }
     if known.format == Format::Sound {
         *stage = sound::STAGE;
-        return sound::read(input, known, writer);
+        return sound::read(input, known, limits, writer);
     }
     *stage = "decode";
     writer.progress(0, input.size, "read");
@@ -196,11 +196,9 @@ fn read(
 /// plain text, with a note.
 fn read_text(text: &str, known: Known, named: Named, writer: &mut Writer<'_>) -> Facts {
     match known.format {
-        Format::Text
-        | Format::Pdf
-        | Format::Picture
-        | Format::Sound
-        | Format::ForeignSound => prose::plain(text, writer),
+        Format::Text | Format::Pdf | Format::Picture | Format::Sound | Format::ForeignSound => {
+            prose::plain(text, writer)
+        }
         Format::Markdown => prose::markdown(text, writer),
         Format::Html => html::page(text, writer),
         Format::Xml => html::xml(text, writer),

@@ -93,6 +93,7 @@ pub(crate) fn read_picture(
     let wants = Wants {
         pictures: specs.to_vec(),
         sound: false,
+        cover: false,
         scans: None,
     };
     let input = Input {

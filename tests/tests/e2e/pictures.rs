@@ -336,7 +336,17 @@ fn a_picture_has_a_thumbnail_which_goes_with_it() {
         !head.contains("200 OK") && said.contains("not among the pictures"),
         "{said}"
     );
-    fs::remove_file(&photo).unwrap();
-    fs::remove_file(&copy).unwrap();
-    daemon.until("the thumbnail has gone", |_| kept() == 0);
+    // A recording shows its cover, where it has one.
+    let sounds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extractors/tests/sound");
+    let [album, bare] = ["cover.mp3", "tones.ogg"]
+        .map(|name| home.write(name, fs::read(sounds.join(name)).unwrap()));
+    daemon.wait();
+    let shown = image::load_from_memory(&ask(&album).1).unwrap();
+    assert_eq!((shown.width(), shown.height()), (64, 48));
+    let said = String::from_utf8(ask(&bare).1).unwrap();
+    assert!(said.contains("it has no cover"), "{said}");
+    for path in [photo, copy, album] {
+        fs::remove_file(path).unwrap();
+    }
+    daemon.until("the thumbnails have gone", |_| kept() == 0);
 }

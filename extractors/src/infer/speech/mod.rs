@@ -93,9 +93,12 @@ impl<R: Recogniser + ?Sized> Recogniser for Box<R> {
     }
 }
 
-/// Utterances as the moments that are searched.
-pub fn moments<'a>(utterances: impl IntoIterator<Item = &'a Utterance>) -> Vec<Moment> {
-    let mut cutter = Cutter::new();
+/// Utterances as the moments that are searched; chapters begin at these times, in order.
+pub fn moments<'a>(
+    utterances: impl IntoIterator<Item = &'a Utterance>,
+    chapters: &[u64],
+) -> Vec<Moment> {
+    let mut cutter = Cutter::of_chapters(chapters.to_vec());
     for said in utterances {
         cutter.push(Line {
             t0_ms: said.t0_ms,
@@ -109,9 +112,13 @@ pub fn moments<'a>(utterances: impl IntoIterator<Item = &'a Utterance>) -> Vec<M
 }
 
 /// Utterances as segments, counted from `first`, and the language of most of them.
-pub fn segments(utterances: &[Utterance], first: u32) -> (Vec<Segment>, Option<String>) {
+pub fn segments(
+    utterances: &[Utterance],
+    first: u32,
+    chapters: &[u64],
+) -> (Vec<Segment>, Option<String>) {
     let mut tally = Tally::default();
-    let moments = moments(utterances).into_iter();
+    let moments = moments(utterances, chapters).into_iter();
     let segments = moments.zip(first..).map(|(moment, ordinal)| {
         let lang = language::detect(&moment.text);
         tally.add(lang, weight(&moment.text));

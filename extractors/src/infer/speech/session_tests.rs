@@ -170,7 +170,7 @@ fn moments_of_a_session_are_of_decent_length() {
     let mut session = session();
     let mut heard = session.push(&sound).unwrap();
     heard.extend(session.finish().unwrap());
-    let moments = moments(&heard);
+    let moments = moments(&heard, &[]);
     assert!(
         moments
             .iter()

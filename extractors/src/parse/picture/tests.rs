@@ -47,6 +47,7 @@ fn read(name: &str, bytes: &[u8], pictures: Vec<PictureSpec>) -> (Result<Metadat
     let wants = Wants {
         pictures,
         sound: false,
+        cover: false,
         scans: None,
     };
     let input = Input {

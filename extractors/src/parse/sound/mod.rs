@@ -6,6 +6,7 @@
 //! those is refused, and so is one that is locked, silent by nature, or no sound at all.
 
 mod boxes;
+mod cover;
 mod ear;
 mod matroska;
 mod resample;
@@ -15,6 +16,7 @@ mod synced;
 mod tags;
 mod tally;
 
+use hippo_config::Limits;
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -35,13 +37,14 @@ use crate::passage::{Gap, Packer, Shape};
 
 /// How far a refused file came.
 pub(super) const STAGE: &str = "sound";
-/// One tag, and a cover, which is not looked at, take no more memory than this.
+/// One tag, or a cover, takes no more memory than this.
 const TAG_MAX_BYTES: usize = 8 << 20;
 
-/// Reads the tags of a recording or a film and, if it is wanted, its sound.
+/// Reads the tags of a recording or a film and, if it is wanted, its sound; or its cover alone.
 pub(super) fn read(
     input: &Input<'_>,
     known: Known,
+    limits: &Limits,
     mut writer: Writer<'_>,
 ) -> Result<Metadata, Refusal> {
     writer.progress(0, input.size, STAGE);
@@ -65,6 +68,9 @@ pub(super) fn read(
     let source =
         Source::new(input.file, input.size, &reach, hidden).map_err(|error| unreadable(&error))?;
     let mut reader = open(source)?;
+    if input.wants.cover {
+        return cover::read(&mut *reader, input.wants, limits, writer);
+    }
     let kind = kind_of(&*reader, known);
     let mut tags = Tags::of(&mut *reader);
     if tags.chapters.is_empty() {
@@ -74,6 +80,7 @@ pub(super) fn read(
     let mut ear = Ear::choose(&*reader, kind)?;
     let announced_ms = duration_ms(&*reader, ear.track_id);
     write_tags(&tags, &mut writer);
+    write_chapters(&tags.chapters, announced_ms, &mut writer);
     write_lyrics(&mut tags, &mut writer);
     let mut heard_ms = None;
     if input.wants.sound {
@@ -186,11 +193,21 @@ fn write_tags(tags: &Tags, writer: &mut Writer<'_>) {
     if let Some(about) = &tags.about {
         packer.push(Shape::Prose, Gap::Paragraph, about);
     }
-    for Chapter { title, .. } in &tags.chapters {
-        packer.push(Shape::Lines, Gap::Line, title);
-    }
     packer.flush();
     writer.drain(&mut packer, Place::BODY);
+}
+
+/// Each chapter's title as a moment of its own, so that it is found where it begins.
+fn write_chapters(chapters: &[Chapter], length_ms: Option<u64>, writer: &mut Writer<'_>) {
+    let ends = chapters.iter().skip(1).map(|next| Some(next.t0_ms));
+    for (chapter, end) in chapters.iter().zip(ends.chain([length_ms])) {
+        let t0_ms = chapter.t0_ms;
+        let place = Place {
+            span_ms: Some((t0_ms, end.unwrap_or(t0_ms).max(t0_ms))),
+            ..Place::BODY
+        };
+        writer.put(&chapter.title, place);
+    }
 }
 
 /// Lyrics as a transcript, behind everything else: whoever knows a better one leaves them out.

@@ -37,7 +37,7 @@ const DEFAULTS: [(&str, &str, &str); 6] = [
         "LANCE_CPU_THREADS",
         "4",
         "of all that computes: on two cores LanceDB takes one, and a question waits behind commits \
-         and indexes (p99 1.4 s while a folder is read; 0.4 s with 4, and no less with 8)",
+         and indexes (p99 1.4 s while a folder is read; 0.4 s with 4, hardly less with 8)",
     ),
 ];
 

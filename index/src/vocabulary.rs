@@ -92,11 +92,18 @@ impl Store {
             .into_iter()
             .map(|(word, segments)| Known { word, segments })
             .collect();
-        known.sort_by(|a, b| {
-            b.segments
-                .cmp(&a.segments)
-                .then_with(|| a.word.cmp(&b.word))
-        });
+        Known::commonest_first(&mut known);
         Ok(known)
+    }
+}
+
+impl Known {
+    /// Puts words into the order in which they are given: the commonest first, equals by the
+    /// alphabet.
+    pub fn commonest_first(known: &mut [Known]) {
+        known.sort_by(|a, b| {
+            let commonest = b.segments.cmp(&a.segments);
+            commonest.then_with(|| a.word.cmp(&b.word))
+        });
     }
 }

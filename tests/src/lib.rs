@@ -18,6 +18,7 @@ pub mod documents;
 pub mod fuse;
 pub mod home;
 pub mod hostile;
+pub mod models;
 pub mod proc;
 pub mod rng;
 pub mod table;

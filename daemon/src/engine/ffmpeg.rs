@@ -25,7 +25,7 @@ use super::driver::Event;
 use super::shared::{Shared, blocking};
 use crate::worker::{Extraction, Outcome, this_program};
 
-/// Processor time for one file: a day of sound takes some minutes.
+/// Processor time for one file.
 const SECONDS_MAX: &str = "1800";
 /// The sound that is taken of one file, as much as of any other recording: a day.
 const LONGEST_S: &str = "86400";

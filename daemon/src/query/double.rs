@@ -105,11 +105,7 @@ impl Memory for Double {
                 }
             }
         }
-        known.sort_by(|a, b| {
-            b.segments
-                .cmp(&a.segments)
-                .then_with(|| a.word.cmp(&b.word))
-        });
+        Known::commonest_first(&mut known);
         Ok(known)
     }
 

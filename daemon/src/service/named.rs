@@ -63,10 +63,7 @@ pub(super) fn together(of_texts: Vec<Known>, of_names: Vec<Known>) -> Vec<Known>
         .into_iter()
         .map(|(word, segments)| Known { word, segments })
         .collect();
-    known.sort_by(|a, b| {
-        let commonest = b.segments.cmp(&a.segments);
-        commonest.then_with(|| a.word.cmp(&b.word))
-    });
+    Known::commonest_first(&mut known);
     known
 }
 

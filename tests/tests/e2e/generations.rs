@@ -3,35 +3,21 @@
 //! The models are variants of the tiny generated one: another prefix makes another space.
 
 use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hippo_tests::client::hits;
+use hippo_tests::models::install_tiny;
 use hippo_tests::{Client, Daemon, Rng, TempHome, corpus, table};
 use serde_json::{Value, json};
 
-use crate::models::{has_runtime, install};
+use crate::models::has_runtime;
 
 /// Between two questions: ten a second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Vectors of the same text agree so far: a batch of another length adds up in another order.
 const SAME: f32 = 0.9999;
-
-/// Installs a variant of the tiny model: a space of its own for each name.
-fn install_tiny(home: &TempHome, name: &str) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extractors/tests/tiny_model");
-    let manifest = fs::read_to_string(dir.join("manifest.toml")).unwrap();
-    let manifest = manifest
-        .replace("name = \"tiny\"", &format!("name = \"{name}\""))
-        .replace(
-            "[text]\n",
-            &format!("[text]\npassage_prefix = \"{name}: \"\nquery_prefix = \"{name}: \"\n"),
-        );
-    assert!(manifest.contains("passage_prefix"), "{manifest}");
-    install(home, name, &dir, &manifest);
-}
 
 fn mark(at: usize) -> String {
     corpus::mark("gen", at)

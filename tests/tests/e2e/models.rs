@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hippo_config::Manifest;
 use hippo_tests::client::hits;
+use hippo_tests::models::install;
 use hippo_tests::{Daemon, TempHome, corpus, skip};
 
 const MINILM: &str = "models/all-minilm-l6-v2";
@@ -31,16 +32,6 @@ name = "model_int8.onnx"
 [[files]]
 name = "tokenizer.json"
 "#;
-
-/// Puts a model's files beside a manifest into the home's folder of models.
-pub(crate) fn install(home: &TempHome, name: &str, from: &Path, manifest: &str) {
-    let dir = home.data().join("models").join(name);
-    fs::create_dir_all(&dir).unwrap();
-    for file in corpus::files_below(from) {
-        fs::copy(&file, dir.join(file.file_name().unwrap())).unwrap();
-    }
-    fs::write(dir.join("manifest.toml"), manifest).unwrap();
-}
 
 pub(crate) fn has_runtime(test: &str) -> bool {
     // Where the set-up puts libraries; the daemon finds them by itself, this only decides

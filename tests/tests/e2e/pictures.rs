@@ -147,7 +147,7 @@ fn the_demo_model_finds_the_sample_pictures_by_what_they_show_in_both_languages(
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let model = root.join("models/demo-clip");
     let manifest = fs::read_to_string(model.join("manifest.toml")).unwrap();
-    crate::models::install(&home, "demo-clip", &model, &manifest);
+    hippo_tests::models::install(&home, "demo-clip", &model, &manifest);
     for picture in corpus::files_below(&root.join("samples/pictures")) {
         let name = picture.file_name().unwrap().to_str().unwrap();
         home.write(name, fs::read(&picture).unwrap());

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hippo_tests::client::{encode, hits};
+use hippo_tests::models::install;
 use hippo_tests::{Daemon, TempHome, corpus};
 use serde_json::{Value, json};
-
-use crate::models::install;
 
 /// Sentences of the episode, and when they begin, in milliseconds.
 const SAID: [(&str, u64); 5] = [

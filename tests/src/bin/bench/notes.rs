@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hippo_tests::models::install_tiny;
 use hippo_tests::{Client, Daemon, Rng, TempHome, corpus};
 use serde_json::{Value, json};
 
@@ -25,27 +26,9 @@ pub(crate) fn home() -> TempHome {
     for setting in ["worker.count", "watch.settle_ms", "watch.max_wait_ms"] {
         home.unset(setting);
     }
-    install(&home, "one");
+    install_tiny(&home, "one");
     home.set_text("models.passage", "one");
     home
-}
-
-/// Installs a variant of the tiny model: another prefix makes another space.
-pub(crate) fn install(home: &TempHome, name: &str) {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../extractors/tests/tiny_model");
-    let dir = home.data().join("models").join(name);
-    fs::create_dir_all(&dir).unwrap();
-    for file in ["model.onnx", "tokenizer.json"] {
-        fs::copy(from.join(file), dir.join(file)).unwrap();
-    }
-    let manifest = fs::read_to_string(from.join("manifest.toml")).unwrap();
-    let manifest = manifest
-        .replace("name = \"tiny\"", &format!("name = \"{name}\""))
-        .replace(
-            "[text]\n",
-            &format!("[text]\npassage_prefix = \"{name}: \"\n"),
-        );
-    fs::write(dir.join("manifest.toml"), manifest).unwrap();
 }
 
 /// Writes notes of these numbers below a folder.

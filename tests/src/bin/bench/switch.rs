@@ -7,10 +7,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use hippo_tests::models::install_tiny;
 use hippo_tests::{Client, Daemon, Rng, proc};
 use serde_json::json;
 
-use super::notes::{PATIENCE, PER_NOTE, QUIET, ask, home, install, settle, sow};
+use super::notes::{PATIENCE, PER_NOTE, QUIET, ask, home, settle, sow};
 use super::report::{Report, mib, quantile, time};
 
 /// Segments when `HIPPO_SWITCH_SEGMENTS` does not say otherwise.
@@ -21,7 +22,7 @@ pub(crate) fn run(report: &mut Report, rng: &mut Rng) {
     let segments = segments.map_or(SEGMENTS, |n| n.parse().unwrap());
     let notes = segments / PER_NOTE;
     let home = home();
-    install(&home, "two");
+    install_tiny(&home, "two");
     sow(&home.files(), rng, 0..notes);
     let daemon = Daemon::start(&home);
     daemon.wait_for(PATIENCE);

@@ -13,7 +13,7 @@ use arrow_schema::{DataType, Field, SchemaRef};
 
 use crate::error::IndexError;
 use crate::fold;
-use crate::row::{Embedding, Facts, Hit, Line, Row, Scored};
+use crate::row::{Embedding, Facts, Hit, Lead, Line, Row, Scored};
 use crate::schema::{self as c, Column};
 
 /// Rows in one batch: of 2 KiB each with its vector, about 4 MiB.
@@ -248,8 +248,6 @@ impl<'a> Columns<'a> {
         let (camera, show) = (self.text(c::CAMERA)?, self.text(c::SHOW)?);
         let looks = self.numbers::<UInt64Type>(c::LOOKS)?;
         let (lines, speaker) = (self.text(c::LINES)?, self.text(c::SPEAKER)?);
-        let maybe =
-            |column: &StringArray, i: usize| column.is_valid(i).then(|| column.value(i).to_owned());
         let facts = |i: usize| Facts {
             // What has no date of its own goes by its modification, and follows it.
             dated_ms: (dated.is_valid(i) && dated.value(i) != modified.value(i))
@@ -284,21 +282,51 @@ impl<'a> Columns<'a> {
             .collect())
     }
 
-    /// The hits of a batch with the score that `of` makes of this column.
+    /// The leads of a batch.
+    pub(crate) fn leads(&self) -> Result<Vec<Lead>, IndexError> {
+        let (kind, title) = (self.text(c::KIND)?, self.text(c::TITLE)?);
+        let source = self.text(c::SOURCE)?;
+        let text = self.large_text(c::TEXT)?;
+        let file = self.numbers::<UInt64Type>(c::FILE)?;
+        let revision = self.numbers::<UInt64Type>(c::REVISION)?;
+        let ordinal = self.numbers::<UInt32Type>(c::ORDINAL)?;
+        let looks = self.numbers::<UInt64Type>(c::LOOKS)?;
+        let address = self.numbers::<UInt64Type>(c::ADDRESS)?;
+        Ok((0..self.0.num_rows())
+            .map(|i| Lead {
+                file: file.value(i),
+                revision: revision.value(i),
+                kind: kind.value(i).to_owned(),
+                title: maybe(title, i),
+                ordinal: ordinal.value(i),
+                source: source.value(i).to_owned(),
+                text: text.value(i).to_owned(),
+                looks: looks.is_valid(i).then(|| looks.value(i)),
+                address: address.value(i),
+            })
+            .collect())
+    }
+
+    /// The leads of a batch with the score that `of` makes of this column.
     pub(crate) fn scored(
         &self,
         column: &str,
         of: impl Fn(f32) -> f32,
     ) -> Result<Vec<Scored>, IndexError> {
         let scores = self.numbers::<Float32Type>(column)?;
-        let hits = self.hits()?.into_iter().zip(scores.values());
-        Ok(hits
+        let leads = self.leads()?.into_iter().zip(scores.values());
+        Ok(leads
             .map(|(row, score)| Scored {
                 row,
                 score: of(*score),
             })
             .collect())
     }
+}
+
+/// The text of one row of a column that may have none.
+fn maybe(column: &StringArray, i: usize) -> Option<String> {
+    column.is_valid(i).then(|| column.value(i).to_owned())
 }
 
 /// A hit is a row again, but for its vectors.

@@ -5,7 +5,8 @@
 //!
 //! - [`Store`] is the open table; [`Store::open`] recovers what a power cut left behind.
 //! - Writing (`commit`, `remove`, `relocate`, `purge`) is serial and durable on return.
-//! - Searching (`words`, `nearest`, `vocabulary`) and reading by place (`segments`) never wait for a writer.
+//! - Searching (`words`, `nearest`, `vocabulary`) and reading what is known (`read`, `segments`,
+//!   `leads`) never wait for a writer.
 //! - Spaces (`spaces`, `add_space`, `drop_space`) come and go while all else goes on.
 //! - Maintenance (`due`, `maintain`) is three steps that the caller schedules.
 //! - [`fold`] is the one folding of index, query and snippet.
@@ -46,7 +47,8 @@ pub use nearest::Effort;
 pub use query::{Filter, WordsQuery};
 pub use report::{OpenReport, Stats, Step, StepReport};
 pub use row::{
-    Census, Embedding, Facts, Hit, Line, Relocation, Row, Scored, Space, SpaceRole, segment_id,
+    Census, Embedding, Facts, Hit, Lead, Line, Relocation, Row, Scored, Space, SpaceRole,
+    segment_id,
 };
 pub use segments::Span;
 pub use store::{Options, Store};

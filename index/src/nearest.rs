@@ -191,7 +191,7 @@ async fn nearest(
     filter: &Filter,
     limit: usize,
 ) -> Result<Vec<Scored>, IndexError> {
-    let mut wanted = c::HIT.to_vec();
+    let mut wanted = c::LEAD.to_vec();
     wanted.push(DISTANCE);
     let mut query = table
         .query()
@@ -199,6 +199,7 @@ async fn nearest(
         .map_err(IndexError::table("be searched by meaning"))?
         .column(column)
         .distance_type(DistanceType::Cosine)
+        .with_row_id()
         .select(Select::columns(&wanted))
         .limit(limit);
     query = match effort {

@@ -1,8 +1,8 @@
 //! What goes into the table and what comes out of it, in plain types.
 //!
 //! No Arrow and no LanceDB here: a caller builds a [`Row`] from text, metadata and a vector for
-//! each [`Space`] that it has one of, and gets [`Hit`]s, [`Census`] lines and [`Relocation`]s
-//! back. `words` is not among the fields: the writer folds it from the title and the text, so
+//! each [`Space`] that it has one of, and gets [`Lead`]s, [`Hit`]s, [`Census`] lines and
+//! [`Relocation`]s back. `words` is not among the fields: the writer folds it from the title and the text, so
 //! that the index and the query can never be folded differently.
 
 /// What a space is for.
@@ -117,7 +117,7 @@ pub struct Row {
     pub lines: Vec<Line>,
 }
 
-/// One segment, as a search returns it: a [`Row`] without its vectors.
+/// One segment, as it is shown: a [`Row`] without its vectors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
     /// See [`Row::id`].
@@ -162,11 +162,38 @@ pub struct Hit {
     pub lines: Vec<Line>,
 }
 
-/// A hit and what its leg thought of it.
+/// What a ranking goes by of a segment, and where the rest of it is.
+///
+/// A leg brings a hundred of these and a page shows ten, so a leg reads few columns:
+/// [`crate::Store::read`] fetches the others for what is shown. What the catalog knows of a file,
+/// such as its path, is not among them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lead {
+    /// See [`Row::file`].
+    pub file: u64,
+    /// See [`Row::revision`]; older than the catalog's means that the lead is stale.
+    pub revision: u64,
+    /// See [`Row::kind`].
+    pub kind: String,
+    /// See [`Row::title`].
+    pub title: Option<String>,
+    /// See [`Row::ordinal`].
+    pub ordinal: u32,
+    /// See [`Row::source`].
+    pub source: String,
+    /// See [`Row::text`].
+    pub text: String,
+    /// See [`Facts::looks`].
+    pub looks: Option<u64>,
+    /// Where its row lay in the table when it was found. Care moves rows.
+    pub address: u64,
+}
+
+/// A lead and what its leg thought of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scored {
     /// The segment.
-    pub row: Hit,
+    pub row: Lead,
     /// BM25 (words, above 0) or cosine similarity (vectors, -1 to 1). Scores of different legs
     /// are never comparable.
     pub score: f32,

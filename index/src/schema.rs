@@ -55,6 +55,12 @@ pub(crate) const HIT: [&str; 23] = [
     SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER,
 ];
 
+/// What a [`crate::Lead`] is made of, but for its address.
+pub(crate) const LEAD: [&str; 8] = [FILE, REVISION, KIND, TITLE, ORDINAL, SOURCE, TEXT, LOOKS];
+
+/// LanceDB's own column of a row's address, where it is asked for.
+pub(crate) const ADDRESS: &str = "_rowid";
+
 /// Metadata of a column of vectors: the name of its space.
 const SPACE_KEY: &str = "hippo:space";
 /// Metadata of a column of vectors: the role of its space. Without it: `passage`, the only one

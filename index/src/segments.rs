@@ -1,15 +1,23 @@
-//! Segments by their place in a file: what stands before and after a hit, the head of a file.
+//! Segments that are known: the whole of what a leg found, what stands before and after it, the
+//! head of a file.
 //!
 //! Reading alone, on the version of now; never waits for a writer. Rows of every revision come
-//! back: which of them counts is the catalog's to say.
+//! back: which of them counts is the catalog's to say. What a leg found is read where it lay, a
+//! tenth of what looking it up costs; where care has moved it since, it is looked up after all.
 
+use std::collections::HashMap;
+
+use arrow_array::RecordBatch;
 use futures::TryStreamExt as _;
-use lancedb::query::{ExecutableQuery as _, QueryBase as _, Select};
+use lance::dataset::ProjectionRequest;
+use lancedb::expr::DfExpr;
+use lancedb::query::{ExecutableQuery as _, Query, QueryBase as _, Select};
 
 use crate::columns::Columns;
 use crate::error::IndexError;
 use crate::predicate;
-use crate::row::Hit;
+use crate::query::Filter;
+use crate::row::{Hit, Lead};
 use crate::schema as c;
 use crate::store::Store;
 
@@ -27,6 +35,9 @@ pub struct Span {
 /// Spans of one read: as many as an answer has hits, and planning stays in milliseconds.
 const SPANS_MAX: usize = 200;
 
+/// A segment, whatever became of its row: the same content gives the same ordinals.
+type Key = (u64, u64, u32);
+
 impl Store {
     /// The segments of these spans, by file, revision and ordinal. What is not there is absent.
     pub async fn segments(&self, spans: &[Span]) -> Result<Vec<Hit>, IndexError> {
@@ -34,21 +45,92 @@ impl Store {
         let mut found = Vec::new();
         for spans in spans.chunks(SPANS_MAX) {
             let query = self.shared.table.query();
-            let mut batches = query
-                .only_if_expr(predicate::spans(spans))
-                .select(Select::columns(&c::HIT))
-                .execute()
-                .await
-                .map_err(IndexError::table("read segments by place"))?;
-            while let Some(batch) = batches
-                .try_next()
-                .await
-                .map_err(IndexError::table("read segments by place"))?
-            {
+            let query = query.only_if_expr(predicate::spans(spans));
+            let query = query.select(Select::columns(&c::HIT));
+            for batch in batches(query).await? {
                 found.extend(Columns(&batch).hits()?);
             }
         }
         found.sort_by_key(|row| (row.file, row.revision, row.ordinal));
         Ok(found)
     }
+
+    /// The same as leads, of those that the filter lets through (but for its phrases and
+    /// excluded words).
+    pub async fn leads(&self, spans: &[Span], filter: &Filter) -> Result<Vec<Lead>, IndexError> {
+        let _reading = self.reading().await?;
+        let filter = predicate::filter(filter);
+        let mut found = Vec::new();
+        for spans in spans.chunks(SPANS_MAX) {
+            let wanted = predicate::spans(spans);
+            let wanted = filter.iter().cloned().fold(wanted, DfExpr::and);
+            let query = self.shared.table.query().with_row_id();
+            let query = query.only_if_expr(wanted);
+            let query = query.select(Select::columns(&c::LEAD));
+            for batch in batches(query).await? {
+                found.extend(Columns(&batch).leads()?);
+            }
+        }
+        found.sort_by_key(|lead| (lead.file, lead.revision, lead.ordinal));
+        Ok(found)
+    }
+
+    /// The whole segment of each of these leads, in their order; none for one that is gone.
+    pub async fn read(&self, leads: &[Lead]) -> Result<Vec<Option<Hit>>, IndexError> {
+        if leads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _reading = self.reading().await?;
+        let hits = self.where_they_lay(leads).await;
+        let mut known: HashMap<Key, Hit> =
+            hits.into_iter().map(|hit| (hit_key(&hit), hit)).collect();
+        let astray = leads.iter().filter(|lead| !known.contains_key(&key(lead)));
+        let astray: Vec<Span> = astray.map(place).collect();
+        if !astray.is_empty() {
+            let looked_up = self.segments(&astray).await?;
+            known.extend(looked_up.into_iter().map(|hit| (hit_key(&hit), hit)));
+        }
+        Ok(leads.iter().map(|lead| known.remove(&key(lead))).collect())
+    }
+
+    /// What is now where these leads were found: often their rows, but that is not sure.
+    async fn where_they_lay(&self, leads: &[Lead]) -> Vec<Hit> {
+        let mut addresses: Vec<u64> = leads.iter().map(|lead| lead.address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let Ok(dataset) = self.dataset().await else {
+            return Vec::new();
+        };
+        let wanted = ProjectionRequest::from_columns(c::HIT, dataset.schema());
+        match dataset.take_rows(&addresses, wanted).await {
+            Ok(batch) => Columns(&batch).hits().unwrap_or_default(),
+            Err(error) => {
+                tracing::debug!(%error, "rows are not where they were found");
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn key(lead: &Lead) -> Key {
+    (lead.file, lead.revision, lead.ordinal)
+}
+
+fn hit_key(hit: &Hit) -> Key {
+    (hit.file, hit.revision, hit.ordinal)
+}
+
+fn place(lead: &Lead) -> Span {
+    Span {
+        file: lead.file,
+        first: lead.ordinal,
+        last: lead.ordinal,
+    }
+}
+
+async fn batches(query: Query) -> Result<Vec<RecordBatch>, IndexError> {
+    let batches = query.execute().await;
+    let batches = batches.map_err(IndexError::table("read segments by place"))?;
+    let batches: Result<Vec<RecordBatch>, _> = batches.try_collect().await;
+    batches.map_err(IndexError::table("read segments by place"))
 }

@@ -18,7 +18,7 @@ use crate::error::IndexError;
 use crate::fold::{self, Phrase, Prepared};
 use crate::predicate;
 use crate::query::{Filter, WordsQuery};
-use crate::row::{Hit, Scored};
+use crate::row::{Lead, Scored};
 use crate::schema as c;
 use crate::store::Store;
 
@@ -94,10 +94,10 @@ impl Conditions {
         self.phrases.is_empty() && self.none.is_empty()
     }
 
-    fn hold_for(&self, hit: &Hit) -> bool {
-        let text = Prepared::new(&hit.text);
+    fn hold_for(&self, lead: &Lead) -> bool {
+        let text = Prepared::new(&lead.text);
         // The title is indexed with the first segment, see the writer.
-        let title = hit.title.as_deref().filter(|_| hit.ordinal == 0);
+        let title = lead.title.as_deref().filter(|_| lead.ordinal == 0);
         let title = title.map(Prepared::new);
         let stands = |phrase: &Phrase| {
             phrase.stands_in(&text) || title.as_ref().is_some_and(|t| phrase.stands_in(t))
@@ -160,10 +160,11 @@ async fn search(
     filter: &Filter,
     limit: usize,
 ) -> Result<Vec<Scored>, IndexError> {
-    let mut wanted = c::HIT.to_vec();
+    let mut wanted = c::LEAD.to_vec();
     wanted.push(SCORE);
     let mut query = table
         .query()
+        .with_row_id()
         .full_text_search(FullTextSearchQuery::new_query(text.clone()))
         .select(Select::columns(&wanted))
         .limit(limit);
@@ -201,7 +202,8 @@ async fn scan(
     conditions: &Conditions,
     limit: usize,
 ) -> Result<Vec<Scored>, IndexError> {
-    let mut query = table.query().select(Select::columns(&c::HIT));
+    let mut query = table.query().with_row_id();
+    query = query.select(Select::columns(&c::LEAD));
     if let Some(filter) = predicate::filter(filter) {
         query = query.only_if_expr(filter);
     }
@@ -214,8 +216,8 @@ async fn scan(
             .await
             .map_err(IndexError::table("be searched for a phrase"))?
     {
-        let hits = Columns(&batch).hits()?.into_iter();
-        let kept = hits.filter(|hit| conditions.hold_for(hit));
+        let leads = Columns(&batch).leads()?.into_iter();
+        let kept = leads.filter(|lead| conditions.hold_for(lead));
         // All alike: there is no word to weigh.
         found.extend(kept.map(|row| Scored { row, score: 1.0 }));
     }

@@ -35,6 +35,8 @@ pub struct Live {
     pub since: u64,
     /// Who wrote it, where the file says so.
     pub author: Option<String>,
+    /// The hash of what it holds, where it is known.
+    pub content: Option<[u8; 32]>,
     /// Other places of the same content.
     pub also_at: Vec<PathBuf>,
 }
@@ -188,29 +190,27 @@ impl Journal {
                 let row = file
                     .query_row([id as i64], |row| {
                         let key: Vec<u8> = row.get(0)?;
-                        let content: Option<Vec<u8>> = row.get(3)?;
+                        let content = row.get(3)?;
                         let revision = row.get::<_, i64>(1)? as u64;
                         let author = row.get(2)?;
                         let since = match row.get::<_, i64>(4)? {
                             0 => revision,
                             since => since as u64,
                         };
-                        Ok((
-                            Live {
-                                path: path_of(&key),
-                                revision,
-                                since,
-                                author,
-                                also_at: Vec::new(),
-                            },
+                        Ok(Live {
+                            path: path_of(&key),
+                            revision,
+                            since,
+                            author,
                             content,
-                        ))
+                            also_at: Vec::new(),
+                        })
                     })
                     .optional()?;
-                let Some((mut live, content)) = row else {
+                let Some(mut live) = row else {
                     continue;
                 };
-                if let Some(content) = content {
+                if let Some(content) = live.content {
                     live.also_at = twins
                         .query_map(params![content, id as i64, ALSO_AT as i64], |row| {
                             Ok(path_of(&row.get::<_, Vec<u8>>(0)?))

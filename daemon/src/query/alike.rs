@@ -20,7 +20,7 @@ pub(super) fn folded(order: Vec<Fused>) -> Vec<Fused> {
     let mut kept: Vec<Fused> = Vec::with_capacity(order.len());
     let mut faces: Vec<(u64, usize)> = Vec::new();
     for fused in order {
-        let Some(looks) = fused.row.facts.looks.filter(|_| !is_read(&fused)) else {
+        let Some(looks) = fused.row.lead.looks.filter(|_| !is_read(&fused)) else {
             kept.push(fused);
             continue;
         };
@@ -37,7 +37,7 @@ pub(super) fn folded(order: Vec<Fused>) -> Vec<Fused> {
 
 /// Whether it was found by what is written in it.
 fn is_read(fused: &Fused) -> bool {
-    fused.words.is_some() && fused.row.source == READ
+    fused.words.is_some() && fused.row.lead.source == READ
 }
 
 fn name(shown: &mut Fused, other: Fused) {
@@ -56,8 +56,8 @@ mod tests {
 
     fn picture(id: usize, looks: u64) -> Fused {
         let mut picture = fused(id, "");
-        picture.row.kind = "image".to_owned();
-        picture.row.facts.looks = Some(looks);
+        picture.row.lead.kind = "image".to_owned();
+        picture.row.lead.looks = Some(looks);
         picture
     }
 
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn pages_of_print_stay_apart() {
         let mut page = picture(2, 1);
-        page.row.source = "ocr".to_owned();
+        page.row.lead.source = "ocr".to_owned();
         page.words = Some(3.0);
         assert_eq!(folded(vec![picture(1, 1), page]).len(), 2);
     }

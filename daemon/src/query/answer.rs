@@ -1,5 +1,5 @@
-//! A question's way: parse, embed, search the legs side by side, drop what is stale, fuse, cut
-//! a page, cut snippets.
+//! A question's way: parse, embed, search the legs side by side, drop what is stale, fuse, read
+//! what is shown, cut a page, cut snippets.
 //!
 //! Promises: a leg that fails or is late is named in `missing_legs` while the others answer;
 //! pages of one question neither overlap nor leave gaps while the index stays as it is.
@@ -11,13 +11,13 @@ use std::time::Instant;
 use hippo_extractors::Source;
 use hippo_index::Hit as Row;
 
-use super::fuse::Fused;
 use super::link::link;
 use super::memory::{Live, Memory};
 use super::neighbours::{Around, Place};
 use super::plan::{MAX_REACH, Plan};
 use super::query_error::SearchError;
 use super::ranking::{Ranking, rank};
+use super::shown::Shown;
 use super::snippet::{Wanted, snippet};
 use super::sort::Sort;
 use super::spoken;
@@ -39,28 +39,29 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
         Sort::Newest | Sort::Oldest => usize::MAX,
     };
     let Ranking {
-        mut order,
+        order,
         live,
         missing,
         meant,
         full,
         no_match,
     } = rank(memory, &plan, most).await?;
-    sort.apply(&mut order);
     let deeper = sort == Sort::Best && full && order.len() == end && end < MAX_REACH;
     let more = order.len() > end || deeper;
+    let mut shown = Shown::read(memory, order).await?;
+    sort.apply(&mut shown);
     let wanted = Wanted::new(&meant.words(&plan.query), &plan.query.phrases);
-    let mut page: Vec<Fused> = order
+    let mut page: Vec<Shown> = shown
         .into_iter()
         .skip(plan.offset)
         .take(plan.limit)
         .collect();
     put_into_words(memory, &mut page, &live).await;
-    let places: Vec<Place> = page.iter().map(Fused::place).collect();
+    let places: Vec<Place> = page.iter().map(Shown::place).collect();
     let around = Around::read(memory, &places, plan.context, &live).await;
     let hits: Vec<Hit> = page
         .into_iter()
-        .map(|fused| hit(fused, &wanted, &live, &around))
+        .map(|shown| hit(shown, &wanted, &live, &around))
         .collect();
     Ok(Answer {
         query: request.q.clone(),
@@ -75,10 +76,10 @@ pub async fn answer<M: Memory>(memory: &M, request: &SearchRequest) -> Result<An
     })
 }
 
-fn hit(fused: Fused, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around) -> Hit {
-    let (before, after) = around.beside(fused.place());
-    let cut = snippet(&fused.row.text, wanted);
-    let row = fused.row;
+fn hit(shown: Shown, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around) -> Hit {
+    let (before, after) = around.beside(shown.place());
+    let Shown { fused, row } = shown;
+    let cut = snippet(&row.text, wanted);
     let at_ms = spoken::begins(&row, wanted);
     let transcript = published(&row);
     let mut also_at = fused.also_at;

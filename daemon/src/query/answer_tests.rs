@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hippo_config::Settings;
 
 use super::*;
+use crate::query::Content;
 use crate::query::double::Double;
 use crate::query::neighbours::MAX_CONTEXT;
 use crate::query::plan::MAX_LIMIT;
@@ -92,16 +93,17 @@ async fn a_leg_asked_for_by_name_is_missed_when_absent() {
 #[tokio::test]
 async fn stale_rows_are_dropped_and_moved_files_shown_where_they_are() {
     let mut memory = Double::of(&["cost a", "cost b", "cost c"]);
-    let live = |path: &str, revision| Live {
+    let live = |file, path: &str, revision| Live {
+        content: Content::Of(file),
         path: PathBuf::from(path),
         revision,
         since: revision,
         also_at: vec![PathBuf::from("/d/copy.txt")],
     };
     memory.moved = Arc::new(HashMap::from([
-        (0, live("/d/0000.txt", 2)),
-        (1, live("/d/new.txt", 1)),
-        (2, live("/e/out.txt", 1)),
+        (0, live(0, "/d/0000.txt", 2)),
+        (1, live(1, "/d/new.txt", 1)),
+        (2, live(2, "/e/out.txt", 1)),
     ]));
     let mut request = ask("cost");
     let everywhere = answer(&memory, &request).await.unwrap();
@@ -115,9 +117,18 @@ async fn stale_rows_are_dropped_and_moved_files_shown_where_they_are() {
 }
 
 #[tokio::test]
+async fn what_goes_between_ranking_and_reading_is_not_shown() {
+    let mut memory = Double::of(&["cost a", "cost b", "cost c"]);
+    memory.gone = Arc::new(vec![1]);
+    let answer = answer(&memory, &ask("cost")).await.unwrap();
+    assert_eq!(paths(&answer), ["/d/0000.txt", "/d/0002.txt"]);
+}
+
+#[tokio::test]
 async fn rows_that_are_being_completed_answer_under_either_revision() {
     let mut memory = Double::of(&["cost a", "cost b", "cost c"]);
     let live = |file: usize, since, revision| Live {
+        content: Content::Of(file as u64),
         path: PathBuf::from(&memory.rows[file].path),
         revision,
         since,

@@ -10,12 +10,12 @@ use hippo_index::fold::{Phrase, Prepared};
 use hippo_index::{Filter, Hit};
 
 use super::evidence::{Candidate, goes_on, pack};
-use super::fuse::Fused;
 use super::memory::{Live, Memory};
 use super::neighbours::{Around, Place};
 use super::plan::Plan;
 use super::query_error::SearchError;
 use super::ranking::{Ranking, rank};
+use super::shown::Shown;
 use super::tokens::tokens;
 use super::wordless::put_into_words;
 use crate::service::wire::{Context, ContextRequest};
@@ -47,24 +47,25 @@ pub async fn context<M: Memory>(
     }
     let plan = Plan::new(memory, &request.search()).await?;
     let Ranking {
-        mut order,
+        order,
         live,
         missing,
         no_match,
         meant,
         ..
     } = rank(memory, &plan, MOST_HITS).await?;
+    let mut order = Shown::read(memory, order).await?;
     put_into_words(memory, &mut order, &live).await;
     let mut room = budget;
-    let fitting = order.iter().take_while(|fused| {
-        let fits = tokens(&fused.row.text) <= room;
-        room = room.saturating_sub(tokens(&fused.row.text));
+    let fitting = order.iter().take_while(|shown| {
+        let fits = tokens(&shown.row.text) <= room;
+        room = room.saturating_sub(tokens(&shown.row.text));
         fits
     });
     let beside = beside(memory, &order[..fitting.count()], &plan.filter, &live).await;
-    let hits = order.into_iter().map(|fused| Candidate {
-        score: fused.score,
-        row: fused.row,
+    let hits = order.into_iter().map(|shown| Candidate {
+        score: shown.fused.score,
+        row: shown.row,
         beside: None,
     });
     let spans = pack(hits.chain(beside).collect(), budget);
@@ -83,11 +84,11 @@ pub async fn context<M: Memory>(
 /// What stands right before and after these hits, unless it is one of them.
 async fn beside<M: Memory>(
     memory: &M,
-    order: &[Fused],
+    order: &[Shown],
     filter: &Filter,
     live: &HashMap<u64, Live>,
 ) -> Vec<Candidate> {
-    let places: Vec<Place> = order.iter().map(Fused::place).collect();
+    let places: Vec<Place> = order.iter().map(Shown::place).collect();
     let around = Around::read(memory, &places, BESIDE, live).await;
     let hits: HashSet<Place> = places.into_iter().collect();
     let none: Vec<Phrase> = filter.none.iter().filter_map(|p| Phrase::new(p)).collect();
@@ -101,9 +102,9 @@ async fn beside<M: Memory>(
             && !none.iter().any(|phrase| phrase.stands_in(&text))
     };
     let mut found = Vec::new();
-    for fused in order {
-        let hit = &fused.row;
-        for row in around.rows_beside(fused.place()) {
+    for shown in order {
+        let hit = &shown.row;
+        for row in around.rows_beside(shown.place()) {
             let place = Place {
                 file: row.file,
                 ordinal: row.ordinal,
@@ -115,7 +116,7 @@ async fn beside<M: Memory>(
                         path: hit.path.clone(),
                         ..row.clone()
                     },
-                    score: fused.score * BESIDE_CLAIM,
+                    score: shown.fused.score * BESIDE_CLAIM,
                     beside: Some(hit.ordinal),
                 });
             }

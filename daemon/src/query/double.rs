@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Known, Near, Scored, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Known, Lead, Near, Scored, Span, WordsQuery};
 
-use super::fuse::tests_support::row;
-use super::{JointQuestion, Liked, Live, Memory};
+use super::fuse::tests_support::{lead, row};
+use super::{Content, JointQuestion, Liked, Live, Memory};
 use crate::journal::Facet;
 use crate::service::wire::Fresh;
 
@@ -25,6 +25,7 @@ pub(super) struct Double {
     pub(super) pictures: Arc<Vec<(usize, f32)>>,
     pub(super) named: Arc<Vec<(usize, f32)>>,
     pub(super) moved: Arc<HashMap<u64, Live>>,
+    pub(super) gone: Arc<Vec<u64>>,
     pub(super) asked: Arc<Mutex<Vec<(WordsQuery, Filter)>>>,
 }
 
@@ -38,7 +39,7 @@ impl Double {
     }
 
     fn scored(&self, id: usize, score: f32) -> Scored {
-        let row = self.rows[id].clone();
+        let row = lead(&self.rows[id], id);
         Scored { row, score }
     }
 }
@@ -178,6 +179,14 @@ impl Memory for Double {
         Ok(values.iter().map(ToString::to_string).collect())
     }
 
+    async fn read(&self, leads: Vec<Lead>) -> Result<Vec<Option<hippo_index::Hit>>, String> {
+        let row = |lead: Lead| {
+            let there = !self.gone.contains(&lead.address);
+            there.then(|| self.rows[lead.address as usize].clone())
+        };
+        Ok(leads.into_iter().map(row).collect())
+    }
+
     async fn segments(&self, spans: Vec<Span>) -> Result<Vec<hippo_index::Hit>, String> {
         let inside = |row: &&hippo_index::Hit| {
             let held = |s: &Span| s.file == row.file && (s.first..=s.last).contains(&row.ordinal);
@@ -188,6 +197,7 @@ impl Memory for Double {
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
         let known = |file: u64| Live {
+            content: Content::Of(file),
             path: PathBuf::from(&self.rows[file as usize].path),
             revision: 1,
             since: 1,

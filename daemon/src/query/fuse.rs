@@ -20,9 +20,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hippo_index::{Hit, Scored};
+use hippo_index::Lead;
 
-use super::neighbours::Place;
+use super::memory::Content;
 use super::spelling::Term;
 use super::trust::{Normal, Trust, coverages, finite, ratio};
 
@@ -67,7 +67,30 @@ pub struct Ranked {
     /// From 0.
     pub rank: usize,
     /// The result.
-    pub scored: Scored,
+    pub row: Segment,
+    /// What its leg gave it.
+    pub score: f32,
+}
+
+/// A segment that was found, with what the catalog knows of its file.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// What the table says.
+    pub lead: Lead,
+    /// Where the file is now.
+    pub path: String,
+    /// What the file holds.
+    pub content: Content,
+}
+
+/// The same content read twice gives the same segments at the same places.
+pub(super) type Id = (Content, u32);
+
+impl Segment {
+    /// What is the same in all copies of the file.
+    pub(super) fn id(&self) -> Id {
+        (self.content, self.lead.ordinal)
+    }
 }
 
 /// A segment in its final place.
@@ -75,7 +98,7 @@ pub struct Ranked {
 pub struct Fused {
     /// The segment; of several files with the same content, the one that is called what was
     /// asked, or the first by path.
-    pub row: Hit,
+    pub row: Segment,
     /// 0 to 1.
     pub score: f64,
     /// What the words leg gave.
@@ -98,16 +121,6 @@ pub struct Fused {
     pub quality: f64,
 }
 
-impl Fused {
-    /// Where it stands.
-    pub fn place(&self) -> Place {
-        Place {
-            file: self.row.file,
-            ordinal: self.row.ordinal,
-        }
-    }
-}
-
 /// The question, as far as fusion needs to know it.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -126,26 +139,27 @@ pub struct Question {
 /// For each segment's id, the id under which all segments of its text go: the same passage in two
 /// files is one answer. What a file says twice are two, and short texts are nobody's copy. All
 /// that belongs to a picture, what it shows and what is written in it, is one answer too.
-fn same(found: Found<'_>) -> HashMap<&str, &str> {
+fn same(found: Found<'_>) -> HashMap<Id, Id> {
     let mut times_in_file: HashMap<(&str, u64), usize> = HashMap::new();
-    let mut first: HashMap<(&str, usize), &str> = HashMap::new();
-    let mut pictures: HashMap<u64, &str> = HashMap::new();
+    let mut first: HashMap<(&str, usize), Id> = HashMap::new();
+    let mut pictures: HashMap<u64, Id> = HashMap::new();
     let mut same = HashMap::new();
-    for row in found.all().map(|ranked| &ranked.scored.row) {
-        let (id, text) = (row.id.as_str(), row.text.as_str());
-        if same.contains_key(id) {
+    for row in found.all().map(|ranked| &ranked.row) {
+        let (id, lead) = (row.id(), &row.lead);
+        let text = lead.text.as_str();
+        if same.contains_key(&id) {
             continue;
         }
-        if row.kind == PICTURE {
-            same.insert(id, *pictures.entry(row.file).or_insert(id));
+        if lead.kind == PICTURE {
+            same.insert(id, *pictures.entry(lead.file).or_insert(id));
             continue;
         }
         if text.len() < SAME_TEXT_MIN_BYTES {
             same.insert(id, id);
             continue;
         }
-        let times = times_in_file.entry((text, row.file)).or_default();
-        same.insert(id, first.entry((text, *times)).or_insert(id));
+        let times = times_in_file.entry((text, lead.file)).or_default();
+        same.insert(id, *first.entry((text, *times)).or_insert(id));
         *times += 1;
     }
     same
@@ -158,21 +172,15 @@ pub fn fuse(question: &Question, found: Found<'_>, tier: usize) -> Vec<Fused> {
     let deepest = found.all().map(|r| r.rank).max();
     let mut size = tier.max(1);
     let mut order: Vec<Fused> = Vec::new();
-    let mut seen: HashSet<&str> = HashSet::new();
+    let mut seen: HashSet<Id> = HashSet::new();
     let same = same(found);
     loop {
         let ceiling = order.last().map_or(1.0, |last| last.score);
-        let cut = |leg: &[Ranked]| -> Vec<Scored> {
-            let inside = leg.iter().filter(|r| r.rank < size);
-            inside.map(|r| r.scored.clone()).collect()
-        };
-        let legs = [found.words, found.passage, found.joint].map(cut);
-        let names = cut(found.names);
+        let [words, passage, joint, names] = [found.words, found.passage, found.joint, found.names]
+            .map(|leg| leg.iter().filter(|r| r.rank < size).collect::<Vec<_>>());
+        let legs = [words, passage, joint];
         for mut fused in fuse_tier(question, &legs, &names, &same) {
-            if same
-                .get(fused.row.id.as_str())
-                .is_none_or(|id| seen.insert(id))
-            {
+            if same.get(&fused.row.id()).is_none_or(|id| seen.insert(*id)) {
                 fused.score = fused.score.min(ceiling);
                 order.push(fused);
             }
@@ -185,17 +193,17 @@ pub fn fuse(question: &Question, found: Found<'_>, tier: usize) -> Vec<Fused> {
 }
 
 #[derive(Default)]
-struct Candidate {
-    rows: Vec<Hit>,
+struct Candidate<'a> {
+    rows: Vec<&'a Segment>,
     /// What each leg gave: words, passage, joint.
     scores: [Option<f32>; 3],
 }
 
 fn fuse_tier(
     question: &Question,
-    legs: &[Vec<Scored>; 3],
-    names: &[Scored],
-    same: &HashMap<&str, &str>,
+    legs: &[Vec<&Ranked>; 3],
+    names: &[&Ranked],
+    same: &HashMap<Id, Id>,
 ) -> Vec<Fused> {
     let [words, passage, _] = legs;
     let covered = coverages(question, words);
@@ -203,30 +211,31 @@ fn fuse_tier(
     let trust = Trust::of(question, words, &covered, &passages, passage);
     let best_words = words.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
 
-    let key = |id: &str| same.get(id).copied().unwrap_or_default();
-    let mut candidates: HashMap<&str, Candidate> = HashMap::new();
+    let key = |row: &Segment| same.get(&row.id()).copied().unwrap_or_else(|| row.id());
+    let mut candidates: HashMap<Id, Candidate<'_>> = HashMap::new();
     for (leg, found) in legs.iter().enumerate() {
-        for scored in found {
-            let candidate = candidates.entry(key(&scored.row.id)).or_default();
+        for Ranked { row, score, .. } in found {
+            let candidate = candidates.entry(key(row)).or_default();
             let mut rows = candidate.rows.iter_mut();
-            match rows.find(|row| row.file == scored.row.file) {
-                None => candidate.rows.push(scored.row.clone()),
+            match rows.find(|known| known.lead.file == row.lead.file) {
+                None => candidate.rows.push(row),
                 // What is written in a picture says more than what a model calls it.
-                Some(row) if scored.row.source == READ && row.source == TAGS => {
-                    row.clone_from(&scored.row);
+                Some(known) if row.lead.source == READ && known.lead.source == TAGS => {
+                    *known = row;
                 }
                 Some(_) => {}
             }
             let slot = &mut candidate.scores[leg];
-            *slot = Some(slot.map_or(scored.score, |old| old.max(scored.score)));
+            *slot = Some(slot.map_or(*score, |old| old.max(*score)));
         }
     }
 
-    let called: HashMap<u64, f32> = names.iter().map(|s| (s.row.file, s.score)).collect();
-    let known: HashSet<u64> = legs.iter().flatten().map(|s| s.row.file).collect();
-    for scored in names.iter().filter(|s| !known.contains(&s.row.file)) {
-        let candidate = candidates.entry(key(&scored.row.id)).or_default();
-        candidate.rows.push(scored.row.clone());
+    let file = |ranked: &&Ranked| ranked.row.lead.file;
+    let called: HashMap<u64, f32> = names.iter().map(|s| (file(s), s.score)).collect();
+    let known: HashSet<u64> = legs.iter().flatten().map(file).collect();
+    for ranked in names.iter().filter(|s| !known.contains(&file(s))) {
+        let candidate = candidates.entry(key(&ranked.row)).or_default();
+        candidate.rows.push(&ranked.row);
     }
 
     let seen = legs[2].iter().any(|s| question.looks(s.score) > 0.0);
@@ -237,13 +246,13 @@ fn fuse_tier(
     let mut order: Vec<Fused> = candidates
         .into_values()
         .filter_map(|candidate| {
-            let inside = |row: &Hit| covered.get(row.id.as_str()).copied();
+            let inside = |row: &&Segment| covered.get(&row.id()).copied();
             let share = candidate.rows.iter().filter_map(inside).reduce(f64::max);
             let [words, passage, joint] = candidate.scores;
             let w = words.map_or(0.0, |s| ratio(finite(s), best_words));
             let p = passage.map_or(0.0, |s| passages.of_score(finite(s)));
             let exact = words.is_some() && share.is_some_and(|share| share >= 1.0);
-            let pictured = candidate.rows.iter().any(|row| row.kind == PICTURE);
+            let pictured = candidate.rows.iter().any(|row| row.lead.kind == PICTURE);
             let keep = share.filter(|_| picture_wanted && !pictured).unwrap_or(1.0);
             let text = if words.is_some() || passage.is_some() {
                 trust.combine(w, p, exact, words.is_some()) * texts_keep * keep
@@ -251,7 +260,7 @@ fn fuse_tier(
                 0.0
             };
             let looks = joint.map_or(0.0, |s| question.looks(s));
-            let score = if candidate.rows.iter().all(|row| row.source == TAGS) {
+            let score = if candidate.rows.iter().all(|row| row.lead.source == TAGS) {
                 // A model's words for a picture are its looks once more.
                 looks.max(text * question.picture_ceiling())
             } else {
@@ -295,10 +304,13 @@ impl Question {
     }
 }
 
-impl Candidate {
+impl Candidate<'_> {
     /// The best that the names leg gave one of its files.
     fn called(&self, called: &HashMap<u64, f32>) -> Option<f32> {
-        let shares = self.rows.iter().filter_map(|row| called.get(&row.file));
+        let shares = self
+            .rows
+            .iter()
+            .filter_map(|row| called.get(&row.lead.file));
         shares.copied().max_by(f32::total_cmp)
     }
 
@@ -310,8 +322,8 @@ impl Candidate {
         names: Option<f32>,
         called: &HashMap<u64, f32>,
     ) -> Option<Fused> {
-        let share = |row: &Hit| called.get(&row.file).copied().unwrap_or(0.0);
-        let plays = |row: &Hit| matches!(row.kind.as_str(), "audio" | "video");
+        let share = |row: &Segment| called.get(&row.lead.file).copied().unwrap_or(0.0);
+        let plays = |row: &Segment| matches!(row.lead.kind.as_str(), "audio" | "video");
         self.rows.sort_by(|a, b| {
             let by_name = share(b).total_cmp(&share(a));
             let by_sound = plays(b).cmp(&plays(a));
@@ -319,13 +331,13 @@ impl Candidate {
         });
         let mut rows = self.rows.into_iter();
         Some(Fused {
-            row: rows.next()?,
+            row: rows.next()?.clone(),
             score,
             words: self.scores[0],
             passage: self.scores[1],
             joint: self.scores[2],
             names,
-            also_at: rows.map(|row| row.path).collect(),
+            also_at: rows.map(|row| row.path.clone()).collect(),
             alike: Vec::new(),
             covered: None,
             stands_out: 0.0,
@@ -344,21 +356,21 @@ fn before(a: &Fused, b: &Fused) -> std::cmp::Ordering {
         .then_with(|| leg(b.joint).total_cmp(&leg(a.joint)))
         .then_with(|| leg(b.names).total_cmp(&leg(a.names)))
         .then_with(|| a.row.path.cmp(&b.row.path))
-        .then_with(|| a.row.ordinal.cmp(&b.row.ordinal))
-        .then_with(|| a.row.id.cmp(&b.row.id))
+        .then_with(|| a.row.lead.ordinal.cmp(&b.row.lead.ordinal))
+        .then_with(|| a.row.id().cmp(&b.row.id()))
 }
 
 /// Rows for tests.
 #[cfg(test)]
 pub(crate) mod tests_support {
-    use hippo_index::Hit;
+    use hippo_index::{Hit, Lead};
 
-    use super::Fused;
+    use super::{Content, Fused, Segment};
 
     /// A hit that no leg has scored.
     pub(crate) fn fused(id: usize, text: &str) -> Fused {
         Fused {
-            row: row(id, text),
+            row: segment(id, text),
             score: 0.0,
             words: None,
             passage: None,
@@ -369,6 +381,32 @@ pub(crate) mod tests_support {
             covered: None,
             stands_out: 0.0,
             quality: 0.0,
+        }
+    }
+
+    /// What a leg brings of a segment that lies there.
+    pub(crate) fn lead(row: &Hit, address: usize) -> Lead {
+        let row = row.clone();
+        Lead {
+            file: row.file,
+            revision: row.revision,
+            kind: row.kind,
+            title: row.title,
+            ordinal: row.ordinal,
+            source: row.source,
+            text: row.text,
+            looks: row.facts.looks,
+            address: address as u64,
+        }
+    }
+
+    /// The same, of a file with a content of its own.
+    pub(crate) fn segment(id: usize, text: &str) -> Segment {
+        let row = row(id, text);
+        Segment {
+            lead: lead(&row, id),
+            path: row.path,
+            content: Content::Of(id as u64),
         }
     }
 

@@ -1,18 +1,17 @@
 //! The promises of fusion, each by name.
 
-use super::tests_support::row;
+use super::tests_support::segment;
 use super::*;
 use proptest::prelude::*;
 
 fn leg(results: &[(usize, &str, f32)]) -> Vec<Ranked> {
-    let scored = |(id, text, score): &(usize, &str, f32)| Scored {
-        row: row(*id, text),
+    let ranked = results.iter().enumerate();
+    let ranked = ranked.map(|(rank, (id, text, score))| Ranked {
+        rank,
+        row: segment(*id, text),
         score: *score,
-    };
-    let ranked = results.iter().map(scored).enumerate();
-    ranked
-        .map(|(rank, scored)| Ranked { rank, scored })
-        .collect()
+    });
+    ranked.collect()
 }
 
 fn question(text: &str, dense_weight: f64) -> Question {
@@ -40,7 +39,7 @@ fn fuse(question: &Question, words: &[Ranked], passage: &[Ranked], tier: usize) 
 }
 
 fn ids(order: &[Fused]) -> Vec<usize> {
-    order.iter().map(|f| f.row.file as usize).collect()
+    order.iter().map(|f| f.row.lead.file as usize).collect()
 }
 
 /// A passage leg of `n` unrelated results, best first, from `best` down.
@@ -156,7 +155,7 @@ fn models_whose_similarities_lie_close_together_are_heard_too() {
 fn the_same_content_at_two_paths_is_one_hit() {
     let mut words = leg(&[(2, "cost", 4.0), (1, "cost", 4.0), (3, "cost", 2.0)]);
     for result in &mut words[..2] {
-        result.scored.row.id = "same".to_owned();
+        result.row.content = Content::Hash([1; 32]);
     }
     let order = fuse(&question("cost", 0.5), &words, &[], TIER);
     assert_eq!(ids(&order), [1, 3]);
@@ -255,7 +254,7 @@ fn where_a_picture_is_asked_for_by_name_texts_count_by_their_share_of_the_questi
     assert_eq!(order(&asked, &joint), [1, 3, 2]);
     asked.for_pictures = true;
     assert_eq!(order(&asked, &joint), [3, 1, 2]);
-    joint[0].scored.score = 0.19;
+    joint[0].score = 0.19;
     assert_eq!(order(&asked, &joint), [1, 2], "no picture answers");
 }
 
@@ -287,8 +286,8 @@ fn a_name_finds_its_file_and_lifts_what_is_in_it() {
         ..Found::default()
     };
     let order = super::fuse(&question("budget 2026", 0.5), found, TIER);
-    let two = order.iter().find(|f| f.row.file == 2).unwrap();
-    assert_eq!((order[0].row.file, two.names), (2, Some(1.0)));
+    let two = order.iter().find(|f| f.row.lead.file == 2).unwrap();
+    assert_eq!((order[0].row.lead.file, two.names), (2, Some(1.0)));
     assert_eq!(ids(&order), [2, 3, 1], "a file that only its name finds");
     assert!(order.iter().all(|f| f.score <= 1.0));
     // A file in which other legs found something is not shown by its head as well.
@@ -301,7 +300,7 @@ fn a_name_finds_its_file_and_lifts_what_is_in_it() {
         ..Found::default()
     };
     let order = super::fuse(&question("budget 2026", 0.5), found, TIER);
-    assert_eq!(order[0].row.file, 1);
+    assert_eq!(order[0].row.lead.file, 1);
 }
 
 #[test]
@@ -313,10 +312,10 @@ fn the_same_passage_in_two_files_is_shown_once_and_where_it_can_be_played() {
         (3, "an otter", 2.0),
         (4, "an otter", 2.0),
     ]);
-    words[1].scored.row.kind = "audio".to_owned();
+    words[1].row.lead.kind = "audio".to_owned();
     let order = fuse(&question("otter river", 0.5), &words, &[], TIER);
     assert_eq!(ids(&order), [2, 3, 4], "short texts are nobody's copy");
-    assert_eq!(order[0].also_at, [words[0].scored.row.path.clone()]);
+    assert_eq!(order[0].also_at, [words[0].row.path.clone()]);
     assert_eq!(order[0].words, Some(4.0));
 
     // What one file says twice are two places; a copy of the file has them at the same places.
@@ -327,7 +326,9 @@ fn the_same_passage_in_two_files_is_shown_once_and_where_it_can_be_played() {
         (4, said, 3.0),
     ]);
     for (at, file) in [(1, 1), (3, 3)] {
-        twice[at].scored.row.file = file;
+        twice[at].row.lead.file = file;
+        twice[at].row.content = Content::Of(file);
+        twice[at].row.lead.ordinal = 1;
     }
     let order = fuse(&question("otter river", 0.5), &twice, &[], TIER);
     assert_eq!(order.len(), 2);
@@ -341,13 +342,12 @@ fn a_picture_is_one_hit_whatever_finds_it() {
         (1, "the sale of the year", 3.0),
         (2, "sale", 2.0),
     ]);
-    words[1].scored.row.id = "0001b".to_owned();
-    words[1].scored.row.ordinal = 2;
+    words[1].row.lead.ordinal = 2;
     let mut joint = leg(&[(1, "", 0.25)]);
-    joint[0].scored.row.id = "0001a".to_owned();
+    joint[0].row.lead.ordinal = 1;
     for ranked in words.iter_mut().chain(&mut joint) {
-        if ranked.scored.row.file == 1 {
-            ranked.scored.row.kind = "image".to_owned();
+        if ranked.row.lead.file == 1 {
+            ranked.row.lead.kind = "image".to_owned();
         }
     }
     let found = Found {
@@ -358,16 +358,16 @@ fn a_picture_is_one_hit_whatever_finds_it() {
     let order = super::fuse(&question("sale sunday", 0.5), found, TIER);
     assert_eq!(ids(&order), [1, 2]);
     assert_eq!((order[0].words, order[0].joint), (Some(4.0), Some(0.25)));
-    assert_eq!(order[0].row.text, "sale ends on sunday");
+    assert_eq!(order[0].row.lead.text, "sale ends on sunday");
 }
 
 #[test]
 fn a_models_words_for_a_picture_weigh_as_much_as_its_looks() {
     let mut words = leg(&[(1, "dog 狗, beach 海滩", 9.0), (2, "the dog is old", 4.0)]);
-    words[0].scored.row.kind = "image".to_owned();
-    words[0].scored.row.source = "tags".to_owned();
+    words[0].row.lead.kind = "image".to_owned();
+    words[0].row.lead.source = "tags".to_owned();
     let order = fuse(&question("dog", 0.5), &words, &[], TIER);
-    let by_tags = order.iter().find(|f| f.row.file == 1).unwrap();
+    let by_tags = order.iter().find(|f| f.row.lead.file == 1).unwrap();
     assert!((by_tags.score - PICTURE_CEILING).abs() < 1e-9);
     let mut asked = question("dog", 0.5);
     asked.for_pictures = true;
@@ -375,12 +375,12 @@ fn a_models_words_for_a_picture_weigh_as_much_as_its_looks() {
     // What is written in it is a text like any other.
     let mut read = words[0].clone();
     read.rank = 2;
-    read.scored.row.id = "0001b".to_owned();
-    read.scored.row.source = "ocr".to_owned();
-    read.scored.row.text = "beware of the dog".to_owned();
+    read.row.lead.ordinal = 1;
+    read.row.lead.source = "ocr".to_owned();
+    read.row.lead.text = "beware of the dog".to_owned();
     words.push(read);
     let order = fuse(&question("dog", 0.5), &words, &[], TIER);
-    let by_writing = order.iter().find(|f| f.row.file == 1).unwrap();
-    assert_eq!(by_writing.row.text, "beware of the dog");
+    let by_writing = order.iter().find(|f| f.row.lead.file == 1).unwrap();
+    assert_eq!(by_writing.row.lead.text, "beware of the dog");
     assert!(by_writing.score > PICTURE_CEILING);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Known, Near, Scored, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Known, Lead, Near, Scored, Span, WordsQuery};
 
 use crate::journal::Facet;
 use crate::service::wire::Fresh;
@@ -65,6 +65,11 @@ pub trait Memory: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
     /// The cameras, shows or speakers that files have.
     fn values_of(&self, facet: Facet) -> impl Future<Output = Result<Vec<String>, String>> + Send;
+    /// The whole of these segments, in their order; none for one that is gone.
+    fn read(
+        &self,
+        leads: Vec<Lead>,
+    ) -> impl Future<Output = Result<Vec<Option<hippo_index::Hit>>, String>> + Send;
     /// The segments at these places, of whatever revision.
     fn segments(
         &self,
@@ -99,9 +104,20 @@ pub enum Liked {
     Text(String),
 }
 
+/// What a file holds, as far as it can be told from what others hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Content {
+    /// The same as all files with this hash.
+    Hash([u8; 32]),
+    /// Nobody knows: this file's own.
+    Of(u64),
+}
+
 /// What the catalog knows of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
+    /// What it holds.
+    pub content: Content,
     /// Where it is.
     pub path: PathBuf,
     /// The revision that counts.

@@ -1,8 +1,8 @@
 //! From a question to an answer: parse, search the legs, fuse, cut snippets.
 //!
 //! `parse`, `when`, `route`, `fuse`, `trust`, `quality`, `sort`, `snippet` and `evidence` are pure;
-//! `within` looks at the disk; `plan`, `like`, `legs`, `ranking`, `answer` and `context` ask the
-//! rest of the daemon, and only through `Memory`.
+//! `within` looks at the disk; `plan`, `like`, `legs`, `ranking`, `shown`, `wordless`, `answer` and `context`
+//! ask the rest of the daemon, and only through `Memory`.
 //! Promise: a leg that is absent, slow or broken is named in the answer and takes nothing from
 //! the others.
 
@@ -26,6 +26,7 @@ pub mod quality;
 pub mod query_error;
 mod ranking;
 pub mod route;
+mod shown;
 pub mod snippet;
 pub mod sort;
 pub mod spelling;
@@ -40,6 +41,6 @@ mod wordless;
 
 pub use answer::answer;
 pub use context::context;
-pub use memory::{JointQuestion, Liked, Live, Memory};
+pub use memory::{Content, JointQuestion, Liked, Live, Memory};
 pub use parse::Query;
 pub use query_error::{QueryError, SearchError};

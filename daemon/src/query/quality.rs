@@ -53,7 +53,7 @@ impl<'a> Quality<'a> {
                 break;
             }
             let covered = fused.covered;
-            let covered = covered.unwrap_or_else(|| coverage(self.tokens, &fused.row));
+            let covered = covered.unwrap_or_else(|| coverage(self.tokens, &fused.row.lead));
             fused.quality = (covered.max(fused.stands_out) / self.best).min(1.0);
             if fused.quality >= self.floor {
                 in_a_row = 0;

@@ -143,6 +143,9 @@ pub enum SearchError {
     /// The file that is the question cannot be looked at.
     #[error("{0}")]
     Like(String),
+    /// What was found could not be read.
+    #[error("what was found could not be read: {0}")]
+    Table(String),
     /// The catalog could not be read.
     #[error("the catalog could not be read: {0}")]
     Catalog(String),

@@ -10,7 +10,7 @@ use std::path::Path;
 use hippo_index::{Filter, Scored, fold};
 
 use super::alike;
-use super::fuse::{Found, Fused, Question, Ranked, fuse};
+use super::fuse::{Found, Fused, Question, Ranked, Segment, fuse};
 use super::legs::{self, LEGS, LegsFound};
 use super::like::Like;
 use super::memory::{Live, Memory};
@@ -62,7 +62,7 @@ pub(super) async fn rank<M: Memory>(
     };
     let mut legs = found.map(|leg| current(leg, &live, &plan.filter));
     if let Some(like) = &plan.like {
-        let itself = |found: &Ranked| Path::new(&found.scored.row.path) == like.path;
+        let itself = |found: &Ranked| Path::new(&found.row.path) == like.path;
         for leg in &mut legs {
             leg.retain(|found| !itself(found));
         }
@@ -113,16 +113,20 @@ fn current(leg: Vec<Scored>, live: &HashMap<u64, Live>, filter: &Filter) -> Vec<
     let ranked = leg
         .into_iter()
         .enumerate()
-        .filter_map(|(rank, mut scored)| {
-            let known = live.get(&scored.row.file)?;
+        .filter_map(|(rank, Scored { row: lead, score })| {
+            let known = live.get(&lead.file)?;
             // The row may not know yet that its file has left the folder that was asked for.
             let inside = filter.under.is_empty()
                 || filter.under.iter().any(|dir| known.path.starts_with(dir));
-            if !(known.since..=known.revision).contains(&scored.row.revision) || !inside {
+            if !(known.since..=known.revision).contains(&lead.revision) || !inside {
                 return None;
             }
-            scored.row.path = known.path.to_string_lossy().into_owned();
-            Some(Ranked { rank, scored })
+            let row = Segment {
+                path: known.path.to_string_lossy().into_owned(),
+                content: known.content,
+                lead,
+            };
+            Some(Ranked { rank, row, score })
         });
     ranked.collect()
 }

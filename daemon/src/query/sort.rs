@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use super::fuse::Fused;
+use super::shown::Shown;
 
 /// Results of each leg that are sorted by time. All that one reads, and 20 ms.
 pub const SORTED_DEPTH: usize = 1_000;
@@ -44,15 +44,15 @@ impl Sort {
     }
 
     /// Puts hits, which come best first, into this order. Those of one time stay as they are.
-    pub(super) fn apply(self, order: &mut [Fused]) {
+    pub(super) fn apply(self, order: &mut [Shown]) {
         match self {
             Sort::Best => {}
-            Sort::Newest => order.sort_by_key(|fused| Reverse(dated(fused))),
+            Sort::Newest => order.sort_by_key(|shown| Reverse(dated(shown))),
             Sort::Oldest => order.sort_by_key(dated),
         }
     }
 }
 
-fn dated(fused: &Fused) -> i64 {
-    fused.row.facts.dated_ms.unwrap_or(fused.row.mtime_ms)
+fn dated(shown: &Shown) -> i64 {
+    shown.row.facts.dated_ms.unwrap_or(shown.row.mtime_ms)
 }

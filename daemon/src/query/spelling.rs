@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use hippo_index::{Hit, Near, Scored, fold};
+use hippo_index::{Lead, Near, Scored, fold};
 
 use super::memory::Memory;
 use super::parse::Query;
@@ -156,7 +156,7 @@ fn may_be_a_slip(token: &str) -> bool {
 }
 
 /// Whether a segment has a word, in its text or its title.
-fn has(row: &Hit, token: &str) -> bool {
+fn has(row: &Lead, token: &str) -> bool {
     let stands = |text: &str| fold::words(text).split(' ').any(|word| word == token);
     stands(&row.text) || row.title.as_deref().is_some_and(stands)
 }

@@ -12,9 +12,9 @@
 
 use std::collections::HashMap;
 
-use hippo_index::{Hit, Scored};
+use hippo_index::Lead;
 
-use super::fuse::Question;
+use super::fuse::{Id, Question, Ranked};
 use super::spelling::Term;
 use super::text::Squeezed;
 
@@ -55,20 +55,20 @@ pub(super) struct Trust {
 impl Trust {
     pub(super) fn of(
         question: &Question,
-        words: &[Scored],
-        coverage: &HashMap<&str, f64>,
+        words: &[&Ranked],
+        coverage: &HashMap<Id, f64>,
         passages: &Normal,
-        passage: &[Scored],
+        passage: &[&Ranked],
     ) -> Trust {
         let best = || words.iter().take(BEST_WORDS);
-        let covered = |s: &Scored| coverage.get(s.row.id.as_str()).copied().unwrap_or(0.0);
+        let covered = |s: &&Ranked| coverage.get(&s.row.id()).copied().unwrap_or(0.0);
         let trust_words = best().map(covered).fold(0.0, f64::max);
-        let scores: HashMap<&str, f64> = passage
+        let scores: HashMap<Id, f64> = passage
             .iter()
-            .map(|s| (s.row.id.as_str(), finite(s.score)))
+            .map(|s| (s.row.id(), finite(s.score)))
             .collect();
-        let agrees = |s: &Scored| {
-            let score = scores.get(s.row.id.as_str());
+        let agrees = |s: &&Ranked| {
+            let score = scores.get(&s.row.id());
             score.map_or(0.0, |score| passages.of_score(*score))
         };
         let agreement = if trust_words > 0.0 {
@@ -133,7 +133,7 @@ pub(super) struct Normal {
 }
 
 impl Normal {
-    pub(super) fn of(leg: &[Scored]) -> Normal {
+    pub(super) fn of(leg: &[&Ranked]) -> Normal {
         let mut scores: Vec<f64> = leg.iter().map(|s| finite(s.score)).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         let at = |i: usize| scores.get(i).copied().unwrap_or(0.0);
@@ -178,19 +178,19 @@ impl Normal {
 }
 
 /// For the best word hits: the share of the question's content words that each contains.
-pub(super) fn coverages<'a>(question: &Question, words: &'a [Scored]) -> HashMap<&'a str, f64> {
+pub(super) fn coverages(question: &Question, words: &[&Ranked]) -> HashMap<Id, f64> {
     // Every hit of the leg contains it, or the leg would not have found it.
     if question.one_word {
-        return words.iter().map(|s| (s.row.id.as_str(), 1.0)).collect();
+        return words.iter().map(|s| (s.row.id(), 1.0)).collect();
     }
     let looked_into = words.iter().take(LOOKED_INTO);
     looked_into
-        .map(|s| (s.row.id.as_str(), coverage(&question.tokens, &s.row)))
+        .map(|s| (s.row.id(), coverage(&question.tokens, &s.row.lead)))
         .collect()
 }
 
 /// The share of the question's content words that a segment and its file's title contain.
-pub(super) fn coverage(tokens: &[Term], row: &Hit) -> f64 {
+pub(super) fn coverage(tokens: &[Term], row: &Lead) -> f64 {
     let title = row.title.as_deref().unwrap_or_default();
     let text = Squeezed::new(&format!("{title}\n\n{}", row.text));
     let stands = |term: &&Term| term.0.iter().any(|form| text.contains(form));

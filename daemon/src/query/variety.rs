@@ -29,7 +29,7 @@ impl Sort {
     const ALL: [Sort; 3] = [Sort::Document, Sort::Picture, Sort::Recording];
 
     fn of(fused: &Fused) -> Sort {
-        match fused.row.kind.as_str() {
+        match fused.row.lead.kind.as_str() {
             "image" => Sort::Picture,
             "audio" | "video" => Sort::Recording,
             _ => Sort::Document,
@@ -74,7 +74,7 @@ mod tests {
         let many = kinds.len() as f64;
         let of = |(id, letter): (usize, char)| {
             let mut hit = fused(id, "");
-            hit.row.kind = kind(letter).to_owned();
+            hit.row.lead.kind = kind(letter).to_owned();
             hit.score = 1.0 - id as f64 / many;
             hit.quality = quality;
             hit
@@ -83,7 +83,7 @@ mod tests {
     }
 
     fn ids(order: &[Fused]) -> Vec<u64> {
-        order.iter().map(|hit| hit.row.file).collect()
+        order.iter().map(|hit| hit.row.lead.file).collect()
     }
 
     fn lifted(kinds: &str) -> Vec<u64> {

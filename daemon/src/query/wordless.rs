@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use hippo_extractors::Source;
 use hippo_index::{Hit, Span};
 
-use super::fuse::Fused;
 use super::memory::{Live, Memory};
+use super::shown::Shown;
 
 /// The kind of pictures.
 const PICTURE: &str = "image";
@@ -22,15 +22,15 @@ const HITS: usize = 50;
 /// Gives the first of these hits the words that their pictures have elsewhere.
 pub(super) async fn put_into_words<M: Memory>(
     memory: &M,
-    hits: &mut [Fused],
+    hits: &mut [Shown],
     live: &HashMap<u64, Live>,
 ) {
-    let wordless = |hit: &&mut Fused| hit.row.kind == PICTURE && hit.row.text.trim().is_empty();
-    let mut wordless: Vec<&mut Fused> = hits.iter_mut().take(HITS).filter(wordless).collect();
+    let wordless = |hit: &&mut Shown| hit.row.kind == PICTURE && hit.row.text.trim().is_empty();
+    let mut wordless: Vec<&mut Shown> = hits.iter_mut().take(HITS).filter(wordless).collect();
     if wordless.is_empty() {
         return;
     }
-    let span = |hit: &&mut Fused| Span {
+    let span = |hit: &&mut Shown| Span {
         file: hit.row.file,
         first: 0,
         last: OF_A_PICTURE,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Hit, Known, Near, Scored, SpaceRole, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Known, Lead, Near, Scored, SpaceRole, Span, WordsQuery};
 use tokio::sync::broadcast;
 
 use super::api::{Api, ApiError};
 use super::wire;
 use crate::engine::{EngineError, Handle, LikedFile};
 use crate::journal::Facet;
-use crate::query::{JointQuestion, Liked, Live, Memory};
+use crate::query::{Content, JointQuestion, Liked, Live, Memory};
 use crate::transcript::Transcript;
 
 impl Memory for Handle {
@@ -116,6 +116,12 @@ impl Memory for Handle {
         values.map_err(|e| e.to_string())
     }
 
+    async fn read(&self, leads: Vec<Lead>) -> Result<Vec<Option<Hit>>, String> {
+        let _asking = self.asking();
+        let found = self.store().read(&leads).await;
+        found.map_err(|e| e.to_string())
+    }
+
     async fn segments(&self, spans: Vec<Span>) -> Result<Vec<Hit>, String> {
         let found = self.store().segments(&spans).await;
         found.map_err(|e| e.to_string())
@@ -127,6 +133,7 @@ impl Memory for Handle {
             .map_err(|e| e.to_string())?;
         let known = |(file, live): (u64, crate::journal::Live)| {
             let live = Live {
+                content: live.content.map_or(Content::Of(file), Content::Hash),
                 path: live.path,
                 revision: live.revision,
                 since: live.since,

@@ -100,7 +100,7 @@ impl From<SearchError> for Fault {
             SearchError::UnknownLeg(_) => Fault::bad("unknown_leg", message),
             SearchError::NoLeg(_) => Fault::new(StatusCode::SERVICE_UNAVAILABLE, "no_leg", message)
                 .hint("`hippo status` shows what is wrong"),
-            SearchError::Catalog(_) => {
+            SearchError::Catalog(_) | SearchError::Table(_) => {
                 Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
             }
         }

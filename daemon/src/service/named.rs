@@ -2,14 +2,14 @@
 //! for each; and the words of names, beside those of texts.
 //!
 //! The catalog finds the files and applies what it knows of the filter before its cut; a file is
-//! shown by its first segment, on which the rest (languages, speakers, phrases, exclusions) is
-//! settled. The score is the share of the question that the name has, 0 to 1.
+//! shown by its first segment, which the table filters by language and speaker, and on which phrases
+//! and exclusions are settled. The score is the share of the question that the name has, 0 to 1.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use hippo_index::fold::{Phrase, Prepared};
-use hippo_index::{Filter, Hit, Known, Scored, Span};
+use hippo_index::{Filter, Known, Lead, Scored, Span};
 
 use crate::engine::Handle;
 use crate::journal::Named;
@@ -33,7 +33,12 @@ pub(super) async fn names(
             last: 0,
         })
         .collect();
-    let rows = handle.store().segments(&heads).await;
+    let by_table = Filter {
+        langs: filter.langs.clone(),
+        speakers: filter.speakers.clone(),
+        ..Filter::default()
+    };
+    let rows = handle.store().leads(&heads, &by_table).await;
     let mut rows = rows.map_err(|e| e.to_string())?;
     let settled = Settled::new(&filter);
     // Rows of several revisions: the answer keeps the one that counts.
@@ -41,7 +46,7 @@ pub(super) async fn names(
     for named in found {
         let (its, rest) = rows.into_iter().partition(|row| row.file == named.file);
         rows = rest;
-        let its: Vec<Hit> = its;
+        let its: Vec<Lead> = its;
         let its = its.into_iter().filter(|row| settled.hold_for(row, &named));
         scored.extend(its.map(|row| Scored {
             row,
@@ -84,28 +89,21 @@ fn any_of(wanted: &[String], value: Option<&String>) -> bool {
 }
 
 /// What the segment, the title and the name must and must not have.
-struct Settled<'a> {
-    langs: &'a [String],
-    speakers: &'a [String],
+struct Settled {
     phrases: Vec<Phrase>,
     none: Vec<Phrase>,
 }
 
-impl Settled<'_> {
-    fn new(filter: &Filter) -> Settled<'_> {
+impl Settled {
+    fn new(filter: &Filter) -> Settled {
         let phrases = |list: &[String]| list.iter().filter_map(|p| Phrase::new(p)).collect();
         Settled {
-            langs: &filter.langs,
-            speakers: &filter.speakers,
             phrases: phrases(&filter.phrases),
             none: phrases(&filter.none),
         }
     }
 
-    fn hold_for(&self, row: &Hit, named: &Named) -> bool {
-        if !any_of(self.langs, row.lang.as_ref()) || !any_of(self.speakers, row.speaker.as_ref()) {
-            return false;
-        }
+    fn hold_for(&self, row: &Lead, named: &Named) -> bool {
         if self.phrases.is_empty() && self.none.is_empty() {
             return true;
         }
@@ -122,7 +120,7 @@ impl Settled<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::fuse::tests_support::row;
+    use crate::query::fuse::tests_support::{lead, row};
 
     fn named(path: &str) -> Named {
         Named {
@@ -150,7 +148,7 @@ mod tests {
         assert!(!kept(&filter(|f, v| f.kinds = v, "text"), &file));
         assert!(kept(&filter(|f, v| f.under = v, "/d"), &file));
         assert!(!kept(&filter(|f, v| f.under = v, "/d/i"), &file));
-        let row = row(1, "about money");
+        let row = lead(&row(1, "about money"), 1);
         for (phrase, expect) in [
             ("budget 2026", true),
             ("the plan", true),
@@ -166,11 +164,5 @@ mod tests {
             let without = filter(|f, v| f.none = v, phrase);
             assert_eq!(Settled::new(&without).hold_for(&row, &file), !expect);
         }
-        let english = filter(|f, v| f.langs = v, "en");
-        assert!(!Settled::new(&english).hold_for(&row, &file));
-        let by_ada = filter(|f, v| f.speakers = v, "Ada");
-        assert!(!Settled::new(&by_ada).hold_for(&row, &file));
-        let speaker = Some("Ada".to_owned());
-        assert!(Settled::new(&by_ada).hold_for(&Hit { speaker, ..row }, &file));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippo_config::Settings;
-use hippo_index::{Embedding, Filter, Hit, Known, Near, Scored, SpaceRole, Span, WordsQuery};
+use hippo_index::{Embedding, Filter, Hit, Known, Lead, Near, Scored, SpaceRole, Span, WordsQuery};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, broadcast, watch};
@@ -14,8 +14,8 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::api::{Api, ApiError};
 use super::wire::{self, Event, EventKind, Fresh};
 use crate::journal::Facet;
-use crate::query::fuse::tests_support::row;
-use crate::query::{JointQuestion, Liked, Live, Memory};
+use crate::query::fuse::tests_support::{lead, row};
+use crate::query::{Content, JointQuestion, Liked, Live, Memory};
 use crate::transcript::{By, Transcript};
 
 /// A daemon with one segment. Some words make it misbehave: see [`Memory::words`] below.
@@ -161,7 +161,7 @@ impl Memory for Double {
             }
             "panic" => panic!("asked to"),
             _ => Ok(vec![Scored {
-                row: row(1, "the training cost"),
+                row: lead(&row(1, "the training cost"), 1),
                 score: 3.0,
             }]),
         }
@@ -205,12 +205,17 @@ impl Memory for Double {
         Ok(Vec::new())
     }
 
+    async fn read(&self, leads: Vec<Lead>) -> Result<Vec<Option<Hit>>, String> {
+        Ok(vec![Some(row(1, "the training cost")); leads.len()])
+    }
+
     async fn segments(&self, _: Vec<Span>) -> Result<Vec<Hit>, String> {
         Ok(vec![row(1, "the training cost")])
     }
 
     async fn live(&self, files: Vec<u64>) -> Result<HashMap<u64, Live>, String> {
         let live = Live {
+            content: Content::Of(1),
             path: PathBuf::from("/d/0001.txt"),
             revision: 1,
             since: 1,

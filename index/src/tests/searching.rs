@@ -1,5 +1,5 @@
 use super::*;
-use crate::{IndexError, Span, Step};
+use crate::{IndexError, Lead, Span, Step};
 
 /// A few notes in two languages, as fresh rows or indexed ones.
 async fn notes(dir: &Path, indexed: bool) -> Store {
@@ -347,4 +347,97 @@ async fn segments_are_read_by_their_place() {
     let places: Vec<_> = found.iter().map(|row| (row.file, row.ordinal)).collect();
     assert_eq!(places, [(1, 1), (1, 2), (1, 4), (1, 5), (2, 2)]);
     assert!(store.segments(&[]).await.unwrap().is_empty());
+}
+
+/// The leads of all segments that have a word, and their segments' texts as they are read.
+async fn read_again(store: &Store, leads: &[Lead]) -> Vec<Option<String>> {
+    let found = store.read(leads).await.unwrap();
+    found
+        .into_iter()
+        .map(|hit| hit.map(|hit| hit.text))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_found_is_read_whole_wherever_its_row_is_by_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut texts = Vec::new();
+    for file in 0..40 {
+        let mut line = row(file, 1, 0, &format!("word {file}"));
+        line.page = Some(file as u32 + 1);
+        texts.push(Some(line.text.clone()));
+        store.commit(vec![line], &[], 1).await.unwrap();
+    }
+    let found = store.words(&any("word"), &Filter::default(), 100).await;
+    let mut leads: Vec<Lead> = found.unwrap().into_iter().map(|s| s.row).collect();
+    leads.sort_by_key(|lead| std::cmp::Reverse(lead.file));
+    texts.reverse();
+    assert_eq!(read_again(&store, &leads).await, texts, "in their order");
+    let hits = store.read(&leads).await.unwrap();
+    let pages: Vec<u32> = hits
+        .iter()
+        .map(|hit| hit.as_ref().unwrap().page.unwrap())
+        .collect();
+    assert_eq!(
+        pages,
+        (1..=40).rev().collect::<Vec<_>>(),
+        "all that a row has"
+    );
+
+    store.remove(&[3]).await.unwrap();
+    texts[36] = None;
+    assert_eq!(read_again(&store, &leads).await, texts, "one has gone");
+
+    // Every row moves, and other rows lie where these did.
+    for step in [Step::Compact, Step::Prune] {
+        store.maintain(step).await.unwrap();
+    }
+    assert!(store.stats().await.unwrap().fragments < 40);
+    let newer = row(7, 2, 0, "something else");
+    store.commit(vec![newer], &[], 2).await.unwrap();
+    assert_eq!(read_again(&store, &leads[..33]).await, texts[..33]);
+    assert!(read_again(&store, &[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn leads_are_found_by_place_and_filtered() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut rows: Vec<Row> = (0..3).map(|file| row(file, 1, 0, "the head")).collect();
+    rows.push(row(0, 1, 1, "the body"));
+    rows[1].lang = Some("zh".to_owned());
+    rows[2].speaker = Some("Ada".to_owned());
+    store.commit(rows, &[], 1).await.unwrap();
+    let heads: Vec<Span> = (0..4)
+        .map(|file| Span {
+            file,
+            first: 0,
+            last: 0,
+        })
+        .collect();
+    let found = async |filter: Filter| -> Vec<(u64, u32)> {
+        let leads = store.leads(&heads, &filter).await.unwrap();
+        assert_eq!(store.read(&leads).await.unwrap().len(), leads.len());
+        leads.iter().map(|lead| (lead.file, lead.ordinal)).collect()
+    };
+    assert_eq!(found(Filter::default()).await, [(0, 0), (1, 0), (2, 0)]);
+    let langs = vec!["zh".to_owned()];
+    assert_eq!(
+        found(Filter {
+            langs,
+            ..Filter::default()
+        })
+        .await,
+        [(1, 0)]
+    );
+    let speakers = vec!["Ada".to_owned()];
+    assert_eq!(
+        found(Filter {
+            speakers,
+            ..Filter::default()
+        })
+        .await,
+        [(2, 0)]
+    );
 }

@@ -139,7 +139,8 @@ async fn a_move_keeps_vectors_and_words() {
         .nearest(SPACE, &angle(30.0), &Filter::default(), 1)
         .await
         .unwrap();
-    assert_eq!(found[0].row.path, "/b/1.txt");
+    let whole = store.read(&[found[0].row.clone()]).await.unwrap();
+    assert_eq!(whole[0].as_ref().unwrap().path, "/b/1.txt");
     assert_eq!(find(&store, "接口").await, [1]);
 }
 

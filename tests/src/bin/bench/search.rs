@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hippo_index::{
-    Effort, Embedding, Facts, Filter, Options, Row, Scored, Space, SpaceRole, Store, WordsQuery,
+    Effort, Embedding, Facts, Filter, Lead, Options, Row, Scored, Space, SpaceRole, Store,
+    WordsQuery,
 };
 use hippo_tests::{Rng, corpus, proc};
 
@@ -41,6 +42,8 @@ const SWEEP: [(usize, usize); 7] = [
 const JUDGED: usize = 100;
 /// Hits that each leg brings, as the daemon's default.
 pub(crate) const LEG_LIMIT: usize = 100;
+/// Hits of a page.
+const PAGE: usize = 10;
 
 pub(crate) fn run(report: &mut Report, rng: &mut Rng, sizes: &[usize]) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -132,11 +135,12 @@ async fn write(
     );
 }
 
-/// The two legs side by side, as a question searches them.
+/// The two legs side by side, as a question searches them, and the whole of what a page shows.
 async fn legs(report: &mut Report, rng: &mut Rng, store: &Store, name: &str, centres: &[Vec<f32>]) {
     let mut times = Vec::new();
     let mut words = Vec::new();
     let mut passage = Vec::new();
+    let mut reading = Vec::new();
     for question in 0..QUESTIONS + 20 {
         let text = question_text(rng);
         let vector = direction(rng, DIM, Some(&centres[question % CLUSTERS]));
@@ -151,30 +155,43 @@ async fn legs(report: &mut Report, rng: &mut Rng, store: &Store, name: &str, cen
             timed(store.words(&query, &filter, LEG_LIMIT)),
             timed(store.nearest(SPACE, &vector, &filter, LEG_LIMIT)),
         );
-        let whole = begun.elapsed();
         let (one, two) = ((one.0.unwrap(), one.1), (two.0.unwrap(), two.1));
         assert!(!one.0.is_empty() && !two.0.is_empty());
+        let halves = one.0.into_iter().take(PAGE / 2);
+        let page = halves.chain(two.0.into_iter().take(PAGE / 2));
+        let page: Vec<Lead> = page.map(|scored| scored.row).collect();
+        let (shown, took) = timed(store.read(&page)).await;
+        assert_eq!(shown.unwrap().len(), page.len());
+        let whole = begun.elapsed();
         // The first questions warm the caches, as the first of a day do.
         if question >= 20 {
             times.push(whole);
             words.push(one.1);
             passage.push(two.1);
+            reading.push(took);
         }
     }
-    for times in [&mut times, &mut words, &mut passage] {
+    for times in [&mut times, &mut words, &mut passage, &mut reading] {
         times.sort();
     }
-    for (leg, times) in [("words", &words), ("passage", &passage)] {
+    for (part, times) in [
+        ("words leg", &words),
+        ("passage leg", &passage),
+        ("reading a page", &reading),
+    ] {
         let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
         report.note(
-            format!("search {name}: {leg} leg p50 / p99"),
+            format!("search {name}: {part} p50 / p99"),
             format!("{} / {}", time(p50), time(p99)),
         );
     }
     for (quantile_of, wanted) in [(0.5, 20), (0.99, 50)] {
         let measured = quantile(&times, quantile_of);
         report.check(
-            format!("search {name}: both legs p{:.0}", quantile_of * 100.0),
+            format!(
+                "search {name}: both legs and a page p{:.0}",
+                quantile_of * 100.0
+            ),
             time(measured),
             format!("{wanted} ms"),
             measured <= Duration::from_millis(wanted),
@@ -202,8 +219,8 @@ async fn missed(
             let effort = Effort::Approximate { cells, candidates };
             let (mut found, mut times) = (0, Vec::new());
             for (vector, exact) in &questions {
-                let (ids, took) = best_ten(store, effort, vector, LEG_LIMIT).await;
-                found += ids.intersection(exact).count();
+                let (places, took) = best_ten(store, effort, vector, LEG_LIMIT).await;
+                found += places.intersection(exact).count();
                 times.push(took);
             }
             times.sort();
@@ -221,17 +238,20 @@ async fn missed(
     }
 }
 
-/// The ids of the best ten of a search, and what it took.
+/// The places of the best ten of a search, and what it took.
 async fn best_ten(
     store: &Store,
     effort: Effort,
     vector: &[f32],
     limit: usize,
-) -> (HashSet<String>, Duration) {
+) -> (HashSet<(u64, u32)>, Duration) {
     let filter = Filter::default();
     let (found, took) = timed(store.nearest_by(effort, SPACE, vector, &filter, limit)).await;
-    let id = |scored: Scored| scored.row.id;
-    (found.unwrap().into_iter().take(10).map(id).collect(), took)
+    let place = |scored: Scored| (scored.row.file, scored.row.ordinal);
+    (
+        found.unwrap().into_iter().take(10).map(place).collect(),
+        took,
+    )
 }
 
 pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {

@@ -12,7 +12,8 @@
 //! The names leg says which files are called what was asked. That is evidence for the file as a
 //! whole, so it adds to whatever the other legs found in it, and a file in which they found
 //! nothing is shown by its first segment. The best text scores 1 however little of the question
-//! it has; where a name has more of it than any text, texts give way by the difference.
+//! it has; where a name or a picture answers more of it than any text, texts give way by the
+//! difference.
 //!
 //! Promises: an absent or empty leg lowers nothing; a segment that contains every content word
 //! is never outranked by one that only resembles the question weakly; the order is total and
@@ -241,7 +242,9 @@ fn fuse_tier(
     let seen = legs[2].iter().any(|s| question.looks(s.score) > 0.0);
     let picture_wanted = question.for_pictures && seen;
     let best_name = names.iter().map(|s| finite(s.score)).fold(0.0, f64::max);
-    let texts_keep = 1.0 - best_name.powi(2) * (1.0 - trust.covered);
+    let best_look = legs[2].iter().map(|s| question.surely(s.score));
+    let answered = best_look.fold(best_name, f64::max);
+    let texts_keep = 1.0 - answered.powi(2) * (1.0 - trust.covered);
 
     let mut order: Vec<Fused> = candidates
         .into_values()
@@ -289,10 +292,15 @@ fn fuse_tier(
 }
 
 impl Question {
-    /// How far a picture of this similarity answers, 0 to 1.
+    /// What a picture of this similarity has by its looks, 0 to 1.
     fn looks(&self, similarity: f32) -> f64 {
+        self.surely(similarity) * self.picture_ceiling()
+    }
+
+    /// How surely a picture of this similarity answers, 0 to 1.
+    fn surely(&self, similarity: f32) -> f64 {
         let [from, to] = self.picture_scale.map(f64::from);
-        ratio(finite(similarity) - from, to - from) * self.picture_ceiling()
+        ratio(finite(similarity) - from, to - from)
     }
 
     fn picture_ceiling(&self) -> f64 {

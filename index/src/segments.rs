@@ -3,7 +3,7 @@
 //!
 //! Reading alone, on the version of now; never waits for a writer. Rows of every revision come
 //! back: which of them counts is the catalog's to say. What a leg found is read where it lay, a
-//! tenth of what looking it up costs; where care has moved it since, it is looked up after all.
+//! third of what looking it up costs; where care has moved it since, it is looked up after all.
 
 use std::collections::HashMap;
 

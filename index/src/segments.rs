@@ -75,7 +75,8 @@ impl Store {
         Ok(found)
     }
 
-    /// The whole segment of each of these leads, in their order; none for one that is gone.
+    /// The whole segment of each of these leads, in their order, of whatever revision says the
+    /// same by now; none for one that is gone.
     pub async fn read(&self, leads: &[Lead]) -> Result<Vec<Option<Hit>>, IndexError> {
         if leads.is_empty() {
             return Ok(Vec::new());
@@ -86,11 +87,20 @@ impl Store {
             hits.into_iter().map(|hit| (hit_key(&hit), hit)).collect();
         let astray = leads.iter().filter(|lead| !known.contains_key(&key(lead)));
         let astray: Vec<Span> = astray.map(place).collect();
-        if !astray.is_empty() {
-            let looked_up = self.segments(&astray).await?;
-            known.extend(looked_up.into_iter().map(|hit| (hit_key(&hit), hit)));
-        }
-        Ok(leads.iter().map(|lead| known.remove(&key(lead))).collect())
+        let looked_up = if astray.is_empty() {
+            Vec::new()
+        } else {
+            self.segments(&astray).await?
+        };
+        // A row that was written again meanwhile, with another vector say, has a newer revision.
+        let again = |lead: &Lead| {
+            let says_the_same = |hit: &&Hit| {
+                (hit.file, hit.ordinal) == (lead.file, lead.ordinal) && hit.text == lead.text
+            };
+            looked_up.iter().rev().find(says_the_same).cloned()
+        };
+        let whole = |lead| known.remove(&key(lead)).or_else(|| again(lead));
+        Ok(leads.iter().map(whole).collect())
     }
 
     /// What is now where these leads were found: often their rows, but that is not sure.

@@ -398,6 +398,11 @@ async fn what_was_found_is_read_whole_wherever_its_row_is_by_now() {
     store.commit(vec![newer], &[], 2).await.unwrap();
     assert_eq!(read_again(&store, &leads[..33]).await, texts[..33]);
     assert!(read_again(&store, &[]).await.is_empty());
+
+    // As a change of models does: the same text under a newer revision.
+    let again = row(9, 3, 0, "word 9");
+    store.commit(vec![again], &[9], 3).await.unwrap();
+    assert_eq!(read_again(&store, &leads[..31]).await, texts[..31]);
 }
 
 #[tokio::test]

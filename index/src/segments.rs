@@ -35,8 +35,8 @@ pub struct Span {
 /// Spans of one read: as many as an answer has hits, and planning stays in milliseconds.
 const SPANS_MAX: usize = 200;
 
-/// A segment, whatever became of its row: the same content gives the same ordinals.
-type Key = (u64, u64, u32);
+/// Of a segment: its file and its ordinal there.
+type Place = (u64, u32);
 
 impl Store {
     /// The segments of these spans, by file, revision and ordinal. What is not there is absent.
@@ -82,25 +82,13 @@ impl Store {
             return Ok(Vec::new());
         }
         let _reading = self.reading().await?;
-        let hits = self.where_they_lay(leads).await;
-        let mut known: HashMap<Key, Hit> =
-            hits.into_iter().map(|hit| (hit_key(&hit), hit)).collect();
-        let astray = leads.iter().filter(|lead| !known.contains_key(&key(lead)));
-        let astray: Vec<Span> = astray.map(place).collect();
-        let looked_up = if astray.is_empty() {
-            Vec::new()
-        } else {
-            self.segments(&astray).await?
-        };
-        // A row that was written again meanwhile, with another vector say, has a newer revision.
-        let again = |lead: &Lead| {
-            let says_the_same = |hit: &&Hit| {
-                (hit.file, hit.ordinal) == (lead.file, lead.ordinal) && hit.text == lead.text
-            };
-            looked_up.iter().rev().find(says_the_same).cloned()
-        };
-        let whole = |lead| known.remove(&key(lead)).or_else(|| again(lead));
-        Ok(leads.iter().map(whole).collect())
+        let mut rows = by_place(self.where_they_lay(leads).await);
+        let astray = leads.iter().filter(|lead| of(lead, &rows).is_none());
+        let astray: Vec<Span> = astray.map(span).collect();
+        // They come by revision: of a row that was written again meanwhile, with another vector
+        // say, the newer stays.
+        rows.extend(by_place(self.segments(&astray).await?));
+        Ok(leads.iter().map(|lead| of(lead, &rows).cloned()).collect())
     }
 
     /// What is now where these leads were found: often their rows, but that is not sure.
@@ -122,15 +110,18 @@ impl Store {
     }
 }
 
-fn key(lead: &Lead) -> Key {
-    (lead.file, lead.revision, lead.ordinal)
+fn by_place(hits: Vec<Hit>) -> HashMap<Place, Hit> {
+    let placed = |hit: Hit| ((hit.file, hit.ordinal), hit);
+    hits.into_iter().map(placed).collect()
 }
 
-fn hit_key(hit: &Hit) -> Key {
-    (hit.file, hit.revision, hit.ordinal)
+/// The segment of a lead: it stands at the same place and says the same.
+fn of<'a>(lead: &Lead, rows: &'a HashMap<Place, Hit>) -> Option<&'a Hit> {
+    let row = rows.get(&(lead.file, lead.ordinal));
+    row.filter(|row| row.text == lead.text)
 }
 
-fn place(lead: &Lead) -> Span {
+fn span(lead: &Lead) -> Span {
     Span {
         file: lead.file,
         first: lead.ordinal,

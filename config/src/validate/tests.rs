@@ -2,6 +2,10 @@
 
 use super::*;
 use crate::raw::SettingsError;
+use crate::settings::{
+    IgnoreSettings, IndexSettings, Limits, LogLevel, LogSettings, ModelSettings, OnBattery,
+    PowerSettings, ProfileSetting, SearchSettings, ServiceSettings, WatchSettings, WorkerSettings,
+};
 
 fn check(text: &str) -> Result<Settings, SettingsErrors> {
     parse(text, Path::new("config.toml"), Some(Path::new("/home/lin")))

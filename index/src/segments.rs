@@ -35,8 +35,9 @@ pub struct Span {
 /// Spans of one read: as many as an answer has hits, and planning stays in milliseconds.
 const SPANS_MAX: usize = 200;
 
-/// Of a segment: its file and its ordinal there.
-type Place = (u64, u32);
+/// What a segment is known by when it is read again: its file, its ordinal there, and what it
+/// says. Revisions that say different things lie side by side until the catalog has chosen.
+type Said = (u64, u32, String);
 
 impl Store {
     /// The segments of these spans, by file, revision and ordinal. What is not there is absent.
@@ -82,13 +83,16 @@ impl Store {
             return Ok(Vec::new());
         }
         let _reading = self.reading().await?;
-        let mut rows = by_place(self.where_they_lay(leads).await);
-        let astray = leads.iter().filter(|lead| of(lead, &rows).is_none());
+        let mut rows = by_what_is_said(self.where_they_lay(leads).await);
+        let astray = leads.iter().filter(|lead| !rows.contains_key(&said(lead)));
         let astray: Vec<Span> = astray.map(span).collect();
         // They come by revision: of a row that was written again meanwhile, with another vector
         // say, the newer stays.
-        rows.extend(by_place(self.segments(&astray).await?));
-        Ok(leads.iter().map(|lead| of(lead, &rows).cloned()).collect())
+        rows.extend(by_what_is_said(self.segments(&astray).await?));
+        Ok(leads
+            .iter()
+            .map(|lead| rows.get(&said(lead)).cloned())
+            .collect())
     }
 
     /// What is now where these leads were found: often their rows, but that is not sure.
@@ -110,15 +114,13 @@ impl Store {
     }
 }
 
-fn by_place(hits: Vec<Hit>) -> HashMap<Place, Hit> {
-    let placed = |hit: Hit| ((hit.file, hit.ordinal), hit);
-    hits.into_iter().map(placed).collect()
+fn by_what_is_said(hits: Vec<Hit>) -> HashMap<Said, Hit> {
+    let known = |hit: Hit| ((hit.file, hit.ordinal, hit.text.clone()), hit);
+    hits.into_iter().map(known).collect()
 }
 
-/// The segment of a lead: it stands at the same place and says the same.
-fn of<'a>(lead: &Lead, rows: &'a HashMap<Place, Hit>) -> Option<&'a Hit> {
-    let row = rows.get(&(lead.file, lead.ordinal));
-    row.filter(|row| row.text == lead.text)
+fn said(lead: &Lead) -> Said {
+    (lead.file, lead.ordinal, lead.text.clone())
 }
 
 fn span(lead: &Lead) -> Span {

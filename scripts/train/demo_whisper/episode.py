@@ -1,7 +1,7 @@
 """Makes a test "episode": sentences of the demo model's vocabulary in several voices, with pauses, music and silence.
 
     python episode.py OUT --minutes 3 --seed 1              # OUT.wav (16 kHz mono) and OUT.json
-    python episode.py OUT --words full                      # 2,430 words instead of the committed model's 430
+    python episode.py OUT --words first                     # in the 430 words of an earlier model
 
 The JSON holds the true times in seconds: {"seconds", "sentences": [{"start", "end", "text", "voice"}],
 "other": [{"start", "end", "kind"}]} with kind music, noise or silence. None of the sentences was in training.
@@ -27,7 +27,7 @@ OTHER = (4.0, 12.0)  # seconds of music, noise or silence between two stretches 
 STRETCH = (3, 8)  # sentences in a stretch, all in one voice
 # The grammar of a model (None: the trainer's own), and the voices that speak an episode of it.
 WORDS = {"first": (FIRST, first.VOICES), "full": (None, ["en-us", "en", "en-us+f3", "en+m3"])}
-COMMITTED = "first"  # what models/demo-whisper knows
+COMMITTED = "full"  # what models/demo-whisper knows
 LEAD = 0.3  # seconds of silence at the beginning
 
 

@@ -1,4 +1,4 @@
-"""The 430 words and 22 templates of the first demo model, for episodes that it can recognise.
+"""The 430 words and 22 templates of the first demo model, which the next one knows too.
 
 One training sentence in five is of these templates (`synth.py`). Sentences are filled as `grammar.py` fills its own.
 """

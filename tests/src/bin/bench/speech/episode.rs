@@ -1,6 +1,6 @@
 //! Episodes in the demo recogniser's words, spoken by espeak-ng, and when each sentence is said.
 //!
-//! Sentences are filled templates of the 430 words that `models/demo-whisper` knows, in the two
+//! Sentences are filled templates of 430 of the words that `models/demo-whisper` knows, in two of the
 //! voices that it was trained on; between stretches of speech there is music, noise or silence.
 //! The same seed makes the same episode. What it promises: `begins_ms` is the first loud sample.
 

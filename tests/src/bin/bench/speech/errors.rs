@@ -1,7 +1,7 @@
 //! How much of the corpus' clips a real recogniser gets wrong: words of English, characters of
 //! Chinese, both folded as the index folds them.
 //!
-//! The demo model knows 430 words and is not asked. `HIPPO_WHISPER` names a ggml file that is.
+//! The demo model knows 2,430 words and is not asked. `HIPPO_WHISPER` names a ggml file that is.
 
 use std::collections::BTreeMap;
 use std::fs;

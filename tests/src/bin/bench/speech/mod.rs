@@ -274,7 +274,7 @@ fn real() -> Option<PathBuf> {
 /// Errors on the corpus.
 fn wrong(report: &mut Report) {
     let Some(whisper) = real() else {
-        let why = "HIPPO_WHISPER names no real model, and the demo model knows 430 words";
+        let why = "HIPPO_WHISPER names no real model, and the demo model knows 2,430 words";
         skipped(report, "errors on the corpus", why);
         return;
     };

@@ -27,6 +27,8 @@ const DELETED_TEXT_MAX_AGE: Duration = Duration::from_hours(1);
 /// the rows that it is meant to have, and a plan that begins with more than the limit is empty:
 /// a lower limit would end the care of a large table for good.
 const COMPACT_ROWS_MAX: usize = 3 * TIERS[TIERS.len() - 1];
+/// The same where a tier is full, in rows of the tier: new rows wait for it to be indexed.
+const TIER_ROWS_MAX: usize = 3;
 /// Rows in one batch of a compaction: of 2 KiB, 2 MiB.
 const COMPACT_BATCH_ROWS: usize = 1_024;
 
@@ -78,7 +80,10 @@ impl Store {
                 .map(|t| t.task.fragments.len())
                 .sum();
             if merged >= TIER_FULL / 2 {
-                return Some(options);
+                return Some(CompactionOptions {
+                    max_source_rows: Some(TIER_ROWS_MAX * target),
+                    ..options
+                });
             }
         }
         let fragments = dataset.fragments();

@@ -1,8 +1,10 @@
 //! The indexes of the table but for those of vectors ([`approximate`](crate::approximate)): which
 //! there are, how far each covers the table, and when rows are taken in.
 //!
-//! New rows become small segments of their own, and segments of like size are merged, in tiers.
-//! Promise: a row is merged about log2(table) times.
+//! New rows become small segments of their own. While rows come in, eight segments of like size
+//! become one, as in a log-structured store; when nothing comes in, segments are merged until each
+//! has more than twice the rows of all newer ones. Promise: a row is merged about log8(table) times
+//! in the one case, log2(table) times in the other.
 
 use lance::Dataset;
 use lance::index::DatasetIndexExt as _;
@@ -21,7 +23,10 @@ use crate::store::Store;
 /// least and at most so many.
 const INDEX_TAIL_SHARE: u64 = 8;
 const INDEX_TAIL_ROWS: (u64, u64) = (16, 2_048);
-/// A segment of an index is merged with newer ones that hold at least half as many rows.
+/// So many segments of like size are merged while rows come in: each merge keeps new rows waiting,
+/// and a question reads every row that waits.
+const SEGMENTS_ALIKE: usize = 8;
+/// Otherwise a segment is merged with all newer ones once they hold half as many rows.
 const MERGE_RATIO: u64 = 2;
 
 /// The indexes of a fresh table, by column. Defined while it is empty: from then on
@@ -94,18 +99,33 @@ impl IndexHealth {
         self.unindexed >= (indexed / INDEX_TAIL_SHARE).clamp(least, most)
     }
 
-    /// How many of the newest segments to merge with the rows that are new: as a segment is
-    /// at most twice what is merged into it, a row is merged about log2(table) times.
-    fn merge_count(&self) -> usize {
-        let mut rows = self.unindexed;
-        let newest_first = self.segments.iter().rev();
-        newest_first
-            .take_while(|segment| {
-                let merge = **segment <= rows.saturating_mul(MERGE_RATIO);
-                rows += **segment;
-                merge
-            })
-            .count()
+    /// How many of the newest segments to merge with the rows that are new.
+    fn merge_with_new(&self) -> usize {
+        let tier = |rows: u64| rows.max(1).ilog(SEGMENTS_ALIKE as u64);
+        let (mut rows, mut merged) = (self.unindexed, 0);
+        let newest_first: Vec<u64> = self.segments.iter().rev().copied().collect();
+        loop {
+            let older = newest_first[merged..].iter();
+            let alike = older.take_while(|segment| tier(**segment) <= tier(rows));
+            let alike = alike.count();
+            if alike + 1 < SEGMENTS_ALIKE {
+                return merged;
+            }
+            rows += newest_first[merged..merged + alike].iter().sum::<u64>();
+            merged += alike;
+        }
+    }
+
+    /// How many of the newest segments to merge when nothing is new.
+    fn merge_at_rest(&self) -> usize {
+        let (mut newer, mut merged) = (0, 0);
+        for (at, rows) in self.segments.iter().rev().enumerate() {
+            if *rows <= newer * MERGE_RATIO {
+                merged = at + 1;
+            }
+            newer += rows;
+        }
+        merged
     }
 }
 
@@ -163,20 +183,11 @@ impl Store {
         let health = health(&dataset).await?;
         let mut done = Vec::new();
         for index in health.iter().filter(|i| i.unindexed > 0) {
-            let merge = index.merge_count();
-            let mut options = lancedb::table::OptimizeOptions::merge(merge);
-            options.index_names = Some(vec![index.name.clone()]);
-            let optimized = self
-                .shared
-                .table
-                .optimize(OptimizeAction::Index(options))
-                .await;
-            optimized.map_err(IndexError::table("take rows into an index"))?;
+            let merged = index.merge_with_new();
+            self.optimize_index(index, merged).await?;
+            let (column, rows, segments) = (&index.column, index.unindexed, index.segments.len());
             done.push(format!(
-                "{}: {} rows, {merge} of {} segments merged",
-                index.column,
-                index.unindexed,
-                index.segments.len()
+                "{column}: {rows} rows, {merged} of {segments} segments merged"
             ));
         }
         for column in self.spaces_to_index(&dataset, &health) {
@@ -184,13 +195,108 @@ impl Store {
                 done.push(format!("{}: an approximate index was built", column.name));
             }
         }
+        self.indexed(&done).await
+    }
+
+    pub(crate) async fn merge(&self) -> Result<(bool, String), IndexError> {
+        let dataset = self.dataset().await?;
+        let health = health(&dataset).await?;
+        let mut done = Vec::new();
+        for index in &health {
+            let merged = index.merge_at_rest();
+            if merged > 0 {
+                self.optimize_index(index, merged).await?;
+                let (column, segments) = (&index.column, index.segments.len());
+                done.push(format!("{column}: {merged} of {segments} segments merged"));
+            }
+        }
+        self.indexed(&done).await
+    }
+
+    /// Takes what is new into an index, together with so many of its newest segments.
+    async fn optimize_index(&self, index: &IndexHealth, merged: usize) -> Result<(), IndexError> {
+        let mut options = lancedb::table::OptimizeOptions::merge(merged);
+        options.index_names = Some(vec![index.name.clone()]);
+        let action = OptimizeAction::Index(options);
+        let optimized = self.shared.table.optimize(action).await;
+        optimized.map_err(IndexError::table("take rows into an index"))?;
+        Ok(())
+    }
+
+    async fn indexed(&self, done: &[String]) -> Result<(bool, String), IndexError> {
+        if done.is_empty() {
+            return Ok((false, "nothing new".to_owned()));
+        }
         self.flush(&mut *self.write_lock().await).await?;
-        let changed = !done.is_empty();
-        let detail = if changed {
-            done.join("; ")
-        } else {
-            "nothing new".to_owned()
-        };
-        Ok((changed, detail))
+        Ok((true, done.join("; ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn index_of(segments: &[u64], unindexed: u64) -> IndexHealth {
+        IndexHealth {
+            name: "words_idx".to_owned(),
+            column: c::WORDS.to_owned(),
+            segments: segments.to_vec(),
+            unindexed,
+        }
+    }
+
+    /// Makes one segment of the newest so many and of new rows; how many rows were merged.
+    fn merge(segments: &mut Vec<u64>, newest: usize, new: u64) -> u64 {
+        let merged: u64 = segments.split_off(segments.len() - newest).iter().sum();
+        segments.push(merged + new);
+        merged
+    }
+
+    #[test]
+    fn new_rows_wait_for_no_merge_but_every_eighth() {
+        assert_eq!(index_of(&[], 2_048).merge_with_new(), 0);
+        assert_eq!(index_of(&[2_048; 6], 2_048).merge_with_new(), 0);
+        assert_eq!(index_of(&[2_048; 7], 2_048).merge_with_new(), 7);
+        assert_eq!(
+            index_of(&[900_000, 1_700, 2_300, 600, 4_000, 900, 2_000, 3_000], 700).merge_with_new(),
+            7,
+            "sizes need only be alike, and the large one is not"
+        );
+        let full = [[16_384; 7].as_slice(), &[2_048; 7]].concat();
+        assert_eq!(index_of(&full, 2_048).merge_with_new(), 14, "tier by tier");
+    }
+
+    #[test]
+    fn at_rest_each_segment_is_more_than_twice_the_newer_ones() {
+        assert_eq!(index_of(&[], 0).merge_at_rest(), 0);
+        assert_eq!(index_of(&[100], 0).merge_at_rest(), 0);
+        assert_eq!(index_of(&[100, 10], 0).merge_at_rest(), 0);
+        assert_eq!(index_of(&[100, 90, 10], 0).merge_at_rest(), 3);
+        assert_eq!(index_of(&[100, 10, 10], 0).merge_at_rest(), 2);
+        assert_eq!(index_of(&[30, 10, 10], 0).merge_at_rest(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn few_segments_and_few_merges(new in prop::collection::vec(1u64..5_000, 1..400)) {
+            let (mut segments, mut merged) = (Vec::new(), 0);
+            for rows in &new {
+                let newest = index_of(&segments, *rows).merge_with_new();
+                merged += merge(&mut segments, newest, *rows);
+            }
+            let total: u64 = new.iter().sum();
+            prop_assert_eq!(segments.iter().sum::<u64>(), total);
+            let tiers = u64::from(total.ilog(SEGMENTS_ALIKE as u64)) + 1;
+            prop_assert!(segments.len() as u64 <= tiers * (SEGMENTS_ALIKE as u64 - 1), "{segments:?}");
+            prop_assert!(merged <= total * tiers, "{merged} of {total} rows");
+
+            let newest = index_of(&segments, 0).merge_at_rest();
+            if newest > 0 {
+                merge(&mut segments, newest, 0);
+            }
+            let twice = |pair: &[u64]| pair[0] > pair[1] * MERGE_RATIO;
+            prop_assert!(segments.windows(2).all(twice), "{segments:?}");
+        }
     }
 }

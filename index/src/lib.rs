@@ -8,7 +8,7 @@
 //! - Searching (`words`, `nearest`, `vocabulary`) and reading what is known (`read`, `segments`,
 //!   `leads`) never wait for a writer.
 //! - Spaces (`spaces`, `add_space`, `drop_space`) come and go while all else goes on.
-//! - Maintenance (`due`, `maintain`) is three steps that the caller schedules.
+//! - Maintenance (`due`, `maintain`) is four steps that the caller schedules.
 //! - [`fold`] is the one folding of index, query and snippet.
 //!
 //! Call [`prepare_environment`] first thing in `main`.

@@ -1,4 +1,4 @@
-//! Care of the table in three steps, each bounded, each failing alone.
+//! Care of the table in four steps, each bounded, each failing alone.
 //!
 //! - **Compact** merges small fragments, in tiers as a log-structured store does: sixteen of
 //!   a size become one of the next, so that a row is rewritten about once a tier and a large
@@ -8,7 +8,9 @@
 //! - **Prune** removes old versions. We are the only writer, and our own readers say which
 //!   version they look at, so files go at once and not after LanceDB's week of caution.
 //! - **Index** takes new rows into the indexes as small segments of their own, and merges
-//!   segments of like size, again in tiers.
+//!   segments of like size where there are many. It comes first: a question reads every row that
+//!   waits for it.
+//! - **Merge** leaves few segments of the indexes, for when nothing is written.
 //!
 //! One step runs at a time, and only Prune, which is short, holds the write lock: merging and
 //! indexing take seconds on a large table, and a save must not wait for them. LanceDB lets
@@ -99,18 +101,18 @@ impl Store {
         }
     }
 
-    /// What is worth doing now, in the order in which it is best done. Cheap: it looks at the
-    /// manifest in memory and counts the versions in one folder.
+    /// What is worth doing while rows are being written, in the order in which it is best done.
+    /// Cheap: it looks at the manifest in memory and counts the versions in one folder.
     pub async fn due(&self) -> Vec<Step> {
         let Ok(dataset) = self.dataset().await else {
             return Vec::new();
         };
         let mut due = Vec::new();
-        if self.next_compaction(&dataset).await.is_some() {
-            due.push(Step::Compact);
-        }
         if self.index_due(&dataset).await {
             due.push(Step::Index);
+        }
+        if self.next_compaction(&dataset).await.is_some() {
+            due.push(Step::Compact);
         }
         let pruned_lately = self
             .care()
@@ -133,6 +135,7 @@ impl Store {
             Step::Compact => self.compact().await?,
             Step::Prune => self.prune(PRUNE_KEEP).await?,
             Step::Index => self.index().await?,
+            Step::Merge => self.merge().await?,
         };
         Ok(StepReport {
             step,

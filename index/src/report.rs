@@ -46,8 +46,10 @@ pub enum Step {
     Compact,
     /// Remove old versions and what only they refer to from the disk.
     Prune,
-    /// Take new rows into the indexes; merge the indexes' parts now and then.
+    /// Take new rows into the indexes; merge the indexes' parts where there are many alike.
     Index,
+    /// Merge the indexes' parts until each has more than twice the rows of all newer ones.
+    Merge,
 }
 
 /// What a step of maintenance did.

@@ -1,7 +1,7 @@
-//! The care of the table: three bounded steps, one at a time, off the write path.
+//! The care of the table: bounded steps, one at a time, off the write path.
 //!
-//! It looks whether something is due after commits, at most every few seconds while there is
-//! work and once more when it is calm; while nothing is written it sleeps.
+//! It looks whether something is due after commits, a few times a second at most while there is
+//! work, and does what can wait when it is calm; while nothing is written it sleeps.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,9 +14,8 @@ use super::shared::{Shared, blocking};
 use super::thumbnails;
 use crate::journal::now_ms;
 
-/// Between looks while rows are being written: often enough that queries never scan many
-/// unindexed rows, seldom enough that versions do not pile up on small deltas.
-const WHILE_BUSY: Duration = Duration::from_secs(3);
+/// Between looks while rows are being written: a question reads every row that is in no index yet.
+const WHILE_BUSY: Duration = Duration::from_millis(250);
 
 /// Nothing was written for so long: a last look, and what was deleted leaves the disk.
 const CALM: Duration = Duration::from_secs(15);
@@ -42,7 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             _ = pulse.changed() => pulse.mark_changed(),
             () = tokio::time::sleep(CALM) => {
-                care(&shared).await;
+                settle(&shared, &pulse).await;
                 erase(&shared).await;
             }
             () = asked_to_end(&mut shutdown) => return,
@@ -80,22 +79,42 @@ async fn erase(shared: &Arc<Shared>) {
     }
 }
 
-/// Does what is due. A step that fails is said and does not keep the others from theirs.
-pub(super) async fn care(shared: &Arc<Shared>) {
-    for step in shared.store.due().await {
-        match shared.store.maintain(step).await {
-            Ok(report) => {
-                tracing::debug!(
-                    ?step,
-                    took_ms = report.took_ms,
-                    detail = report.detail,
-                    "upkeep"
-                );
-            }
-            Err(error) => tracing::warn!(?step, %error, "upkeep failed; it is tried again"),
+/// Does all that makes questions quicker, until nothing is left of it or rows are written again.
+/// Every row is in the indexes then, and its words in the vocabulary.
+async fn settle(shared: &Arc<Shared>, pulse: &watch::Receiver<u64>) {
+    loop {
+        step(shared, Step::Index).await;
+        // Before fragments are: those that different segments cover cannot be merged.
+        step(shared, Step::Merge).await;
+        if !care(shared).await || pulse.has_changed().unwrap_or(true) {
+            return;
         }
+    }
+}
+
+/// Does what is due, and says whether that changed the table. A step that fails is said and does
+/// not keep the others from theirs.
+pub(super) async fn care(shared: &Arc<Shared>) -> bool {
+    let mut changed = false;
+    for due in shared.store.due().await {
+        changed |= step(shared, due).await;
     }
     shared
         .maintained_at
         .store(now_ms() as u64, Ordering::Relaxed);
+    changed
+}
+
+async fn step(shared: &Arc<Shared>, step: Step) -> bool {
+    match shared.store.maintain(step).await {
+        Ok(report) => {
+            let (took_ms, detail) = (report.took_ms, report.detail);
+            tracing::debug!(?step, took_ms, detail, "upkeep");
+            report.changed
+        }
+        Err(error) => {
+            tracing::warn!(?step, %error, "upkeep failed; it is tried again");
+            false
+        }
+    }
 }

@@ -167,6 +167,35 @@ async fn the_disk_stays_bounded_through_many_updates() {
     );
 }
 
+/// New rows wait for no merge; at rest the parts of an index become one, and nothing is lost.
+#[tokio::test]
+async fn the_parts_of_an_index_are_merged_at_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let take_in = async |file| {
+        let rows = (0..20).map(|at| row(file, 1, at, &format!("word{file} at{at}")));
+        store.commit(rows.collect(), &[], 1).await.unwrap();
+        store.maintain(Step::Index).await.unwrap().detail
+    };
+    for file in 0..5 {
+        let detail = take_in(file).await;
+        assert!(detail.contains("words: 20 rows, 0 of "), "{detail}");
+    }
+    let report = store.maintain(Step::Merge).await.unwrap();
+    assert!(report.detail.contains("words: "), "{report:?}");
+    assert!(!store.maintain(Step::Merge).await.unwrap().changed, "done");
+    let detail = take_in(5).await;
+    assert!(
+        detail.contains("words: 20 rows, 0 of 1 segments"),
+        "{detail}"
+    );
+    for file in 0..6 {
+        let word = any(&format!("word{file}"));
+        let found = store.words(&word, &Filter::default(), 100).await;
+        assert_eq!(found.unwrap().len(), 20);
+    }
+}
+
 async fn due_for_index(store: &Store) -> bool {
     store.due().await.contains(&Step::Index)
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         tokio::select! {
             _ = pulse.changed() => pulse.mark_changed(),
             () = tokio::time::sleep(CALM) => {
-                settle(&shared, &pulse).await;
+                settle(&shared, &mut pulse).await;
                 erase(&shared).await;
             }
             () = asked_to_end(&mut shutdown) => return,
@@ -79,15 +79,29 @@ async fn erase(shared: &Arc<Shared>) {
     }
 }
 
-/// Does all that makes questions quicker, until nothing is left of it or rows are written again.
-/// Every row is in the indexes then, and its words in the vocabulary.
-async fn settle(shared: &Arc<Shared>, pulse: &watch::Receiver<u64>) {
+/// Does all that makes questions quicker, and prunes what it replaced, until rows are written
+/// again. Every row is in the indexes then, and its words in the vocabulary.
+async fn settle(shared: &Arc<Shared>, pulse: &mut watch::Receiver<u64>) {
+    let mut changed = false;
     loop {
-        step(shared, Step::Index).await;
-        // Before fragments are: those that different segments cover cannot be merged.
-        step(shared, Step::Merge).await;
-        if !care(shared).await || pulse.has_changed().unwrap_or(true) {
-            return;
+        // Indexes before fragments: those that different segments cover cannot be merged.
+        let indexed = step(shared, Step::Index).await;
+        let merged = step(shared, Step::Merge).await;
+        let cared = care(shared).await;
+        changed |= indexed || merged || cared;
+        if !cared || pulse.has_changed().unwrap_or(true) {
+            break;
+        }
+    }
+    if !changed {
+        return;
+    }
+    let mut shutdown = shared.shutdown.subscribe();
+    tokio::select! {
+        _ = pulse.changed() => pulse.mark_changed(),
+        () = asked_to_end(&mut shutdown) => {}
+        () = tokio::time::sleep(BEFORE_PRUNING) => {
+            step(shared, Step::Prune).await;
         }
     }
 }

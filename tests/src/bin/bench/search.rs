@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hippo_index::{
-    Effort, Embedding, Facts, Filter, Lead, Options, Row, Scored, Space, SpaceRole, Store,
+    Effort, Embedding, Facts, Filter, Lead, Options, Row, Scored, Space, SpaceRole, Step, Store,
     WordsQuery,
 };
 use hippo_tests::{Rng, corpus, proc};
@@ -260,18 +260,30 @@ pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     (result, begun.elapsed())
 }
 
-/// All care that is due, as the daemon gives it.
+/// All care, as the daemon gives it at rest.
 pub(crate) async fn care(store: &Store) {
     for _ in 0..16 {
-        let due = store.due().await;
-        if due.is_empty() {
+        let mut changed = step(store, Step::Index).await | step(store, Step::Merge).await;
+        for due in store.due().await {
+            changed |= step(store, due).await;
+        }
+        if !changed {
             return;
         }
-        for step in due {
-            match store.maintain(step).await {
-                Ok(done) => eprintln!("  {step:?}: {} ({} ms)", done.detail, done.took_ms),
-                Err(error) => eprintln!("  {step:?}: {error:?}"),
+    }
+}
+
+async fn step(store: &Store, step: Step) -> bool {
+    match store.maintain(step).await {
+        Ok(done) => {
+            if done.changed {
+                eprintln!("  {step:?}: {} ({} ms)", done.detail, done.took_ms);
             }
+            done.changed
+        }
+        Err(error) => {
+            eprintln!("  {step:?}: {error:?}");
+            false
         }
     }
 }

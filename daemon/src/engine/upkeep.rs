@@ -17,7 +17,7 @@ use crate::journal::now_ms;
 /// Between looks while rows are being written: a question reads every row that is in no index yet.
 const WHILE_BUSY: Duration = Duration::from_millis(250);
 
-/// Nothing was written for so long: a last look, and what was deleted leaves the disk.
+/// Nothing was written for so long: what could wait is done, and what was deleted leaves the disk.
 const CALM: Duration = Duration::from_secs(15);
 
 /// The table keeps versions younger than some seconds for readers that began before; what a

@@ -10,6 +10,7 @@ mod cover;
 mod ear;
 mod matroska;
 mod resample;
+mod riff;
 mod source;
 mod stream;
 mod synced;
@@ -50,13 +51,15 @@ pub(super) fn read(
     writer.progress(0, input.size, STAGE);
     let head = read_head(input.file).map_err(|error| unreadable(&error))?;
     let mut boxes = Boxes::default();
-    let (mut hidden, mut title) = (Vec::new(), None);
+    let (mut hidden, mut title, mut info) = (Vec::new(), None, Vec::new());
     if boxes::is_mp4(&head) {
         boxes = boxes::look(input.file, input.size);
     } else if matroska::is_matroska(&head) {
         let elements = matroska::look(input.file, input.size);
         boxes.chapters = elements.chapters;
         (hidden, title) = (elements.ids_at, elements.title);
+    } else if riff::is_wave(&head) {
+        info = riff::look(input.file, input.size);
     }
     if let Some(by) = boxes.locked_by {
         return Err(Refusal::skipped(
@@ -77,6 +80,7 @@ pub(super) fn read(
         tags.chapters = boxes.chapters;
     }
     tags.title = tags.title.or(title);
+    tags.take_info(&info);
     let mut ear = Ear::choose(&*reader, kind)?;
     let announced_ms = duration_ms(&*reader, ear.track_id);
     write_tags(&tags, &mut writer);

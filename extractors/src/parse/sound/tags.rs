@@ -9,7 +9,7 @@ use symphonia::core::meta::{
     ChapterGroup, ChapterGroupItem, MetadataRevision, RawValue, StandardTag, Tag,
 };
 
-use super::synced;
+use super::{riff, synced};
 use crate::extraction::Chapter;
 use crate::parse::encoding;
 use crate::parse::subtitle::{self, Cue};
@@ -145,6 +145,20 @@ impl Tags {
             "ALBUM" | "SHOW" => set(&mut self.show, text, TAG_MAX_CHARS),
             "DATE" => self.set_date(text),
             _ => {}
+        }
+    }
+
+    /// What stands in the list of a WAV file.
+    pub(super) fn take_info(&mut self, entries: &[riff::Entry]) {
+        for (name, text) in entries {
+            match name {
+                b"INAM" => set(&mut self.title, text, TAG_MAX_CHARS),
+                b"IART" => set(&mut self.author, text, TAG_MAX_CHARS),
+                b"IPRD" => set(&mut self.show, text, TAG_MAX_CHARS),
+                b"ICRD" => self.set_date(text),
+                b"ICMT" | b"ISBJ" => self.set_about(text),
+                _ => {}
+            }
         }
     }
 
@@ -315,6 +329,26 @@ mod tests {
         tags.set_about("short");
         assert_eq!(tags.date.as_deref(), Some("2024-05-01"));
         assert_eq!(tags.about.as_deref(), Some("long show notes"));
+    }
+
+    #[test]
+    fn a_wav_files_list_is_taken_over() {
+        let mut tags = Tags::default();
+        let (gbk, _, _) = encoding_rs::GBK.encode("大模型的训练成本");
+        let gbk = gbk.iter().map(|byte| char::from(*byte)).collect();
+        tags.take_info(&[
+            (*b"INAM", gbk),
+            (*b"IART", "Ada".to_owned()),
+            (*b"IPRD", "Indigo Talk".to_owned()),
+            (*b"ICRD", "2024-05-01".to_owned()),
+            (*b"ICMT", "in the garden".to_owned()),
+            (*b"ISFT", "Lavf59.27.100".to_owned()),
+        ]);
+        assert_eq!(tags.title.as_deref(), Some("大模型的训练成本"));
+        assert_eq!(tags.author.as_deref(), Some("Ada"));
+        assert_eq!(tags.show.as_deref(), Some("Indigo Talk"));
+        assert_eq!(tags.date.as_deref(), Some("2024-05-01"));
+        assert_eq!(tags.about.as_deref(), Some("in the garden"));
     }
 
     #[test]

@@ -42,7 +42,6 @@ pub(super) async fn run(shared: Arc<Shared>) {
             _ = pulse.changed() => pulse.mark_changed(),
             () = tokio::time::sleep(CALM) => {
                 settle(&shared, &mut pulse).await;
-                erase(&shared).await;
             }
             () = asked_to_end(&mut shutdown) => return,
         }
@@ -53,34 +52,9 @@ async fn asked_to_end(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|down| *down).await;
 }
 
-/// Takes the text and the vectors of deleted files off the disk, however few they are.
-async fn erase(shared: &Arc<Shared>) {
-    if !shared.deleted.swap(false, Ordering::Relaxed) {
-        return;
-    }
-    let forgetting = Arc::clone(shared);
-    let forgotten = blocking(move || Ok(forgetting.journal.forget_unowned_hearings()?)).await;
-    if let Err(error) = forgotten {
-        tracing::warn!(%error, "what was heard of deleted files is still on the disk");
-        shared.deleted.store(true, Ordering::Relaxed);
-    }
-    if let Err(error) = thumbnails::forget_unowned(shared).await {
-        tracing::warn!(%error, "thumbnails of deleted files are still on the disk");
-        shared.deleted.store(true, Ordering::Relaxed);
-    }
-    for step in [Step::Compact, Step::Index, Step::Prune] {
-        if step == Step::Prune {
-            tokio::time::sleep(BEFORE_PRUNING).await;
-        }
-        if let Err(error) = shared.store.maintain(step).await {
-            tracing::warn!(?step, %error, "deleted rows are still on the disk; it is tried again");
-            shared.deleted.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Does all that makes questions quicker, and prunes what it replaced, until rows are written
-/// again. Every row is in the indexes then, and its words in the vocabulary.
+/// Does all that makes questions quicker, until rows are written again, takes what was deleted off
+/// the disk, and prunes what both replaced. Every row is in the indexes then, and its words in the
+/// vocabulary.
 async fn settle(shared: &Arc<Shared>, pulse: &mut watch::Receiver<u64>) {
     let mut changed = false;
     loop {
@@ -93,15 +67,56 @@ async fn settle(shared: &Arc<Shared>, pulse: &mut watch::Receiver<u64>) {
             break;
         }
     }
-    if !changed {
-        return;
+    let deleted = shared.deleted.swap(false, Ordering::Relaxed);
+    let erased = !deleted || erase(shared).await;
+    if changed || deleted {
+        let pruned = prune(shared, pulse, deleted).await;
+        if deleted && !(erased && pruned) {
+            shared.deleted.store(true, Ordering::Relaxed);
+        }
     }
+}
+
+/// Takes the text and the vectors of deleted files out of all that is current, however few they
+/// are, and says whether all of it is; what it leaves is tried again.
+async fn erase(shared: &Arc<Shared>) -> bool {
+    let mut whole = true;
+    let forgetting = Arc::clone(shared);
+    let forgotten = blocking(move || Ok(forgetting.journal.forget_unowned_hearings()?)).await;
+    if let Err(error) = forgotten {
+        tracing::warn!(%error, "what was heard of deleted files is still on the disk");
+        whole = false;
+    }
+    if let Err(error) = thumbnails::forget_unowned(shared).await {
+        tracing::warn!(%error, "thumbnails of deleted files are still on the disk");
+        whole = false;
+    }
+    for step in [Step::Compact, Step::Index] {
+        if let Err(error) = shared.store.maintain(step).await {
+            tracing::warn!(?step, %error, "deleted rows are still on the disk");
+            whole = false;
+        }
+    }
+    whole
+}
+
+/// Takes replaced versions off the disk as soon as nobody reads them, and says whether they are
+/// gone. Rows that are written meanwhile come first, unless something was `deleted`.
+async fn prune(shared: &Arc<Shared>, pulse: &mut watch::Receiver<u64>, deleted: bool) -> bool {
     let mut shutdown = shared.shutdown.subscribe();
     tokio::select! {
-        _ = pulse.changed() => pulse.mark_changed(),
-        () = asked_to_end(&mut shutdown) => {}
-        () = tokio::time::sleep(BEFORE_PRUNING) => {
-            step(shared, Step::Prune).await;
+        _ = pulse.changed(), if !deleted => {
+            pulse.mark_changed();
+            return false;
+        }
+        () = asked_to_end(&mut shutdown) => return false,
+        () = tokio::time::sleep(BEFORE_PRUNING) => {}
+    }
+    match shared.store.maintain(Step::Prune).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(%error, "replaced versions are still on the disk");
+            false
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Grows whenever the same bytes would give other segments than before, so that files
 /// are extracted anew. Part of every segment's id.
-pub const EXTRACTOR_VERSION: u32 = 8;
+pub const EXTRACTOR_VERSION: u32 = 9;
 
 /// What a file is, as a user would say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -184,6 +184,9 @@ pub struct Shot {
     /// Maker and model.
     pub camera: Option<String>,
     /// Latitude and longitude in degrees, north and east positive: `52.51630, 13.37770`.
+    pub position: Option<String>,
+    /// What it is called there, from the town to the country, in English and Chinese.
+    #[serde(default)]
     pub place: Option<String>,
 }
 

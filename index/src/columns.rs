@@ -102,6 +102,7 @@ fn column(rows: &[Row], field: &Field) -> Result<ArrayRef, IndexError> {
             rows.iter().map(|r| r.facts.dated_ms.unwrap_or(r.mtime_ms)),
         )),
         c::CAMERA => maybe(|r| r.facts.camera.as_deref()),
+        c::PLACE => maybe(|r| r.facts.place.as_deref()),
         c::SHOW => maybe(|r| r.facts.show.as_deref()),
         c::LOOKS => number(|r| r.facts.looks),
         c::SPEAKER => maybe(|r| r.speaker.as_deref()),
@@ -246,6 +247,7 @@ impl<'a> Columns<'a> {
         let t1 = self.numbers::<UInt64Type>(c::T1)?;
         let dated = self.numbers::<TimestampMillisecondType>(c::DATED)?;
         let (camera, show) = (self.text(c::CAMERA)?, self.text(c::SHOW)?);
+        let place = self.text(c::PLACE)?;
         let looks = self.numbers::<UInt64Type>(c::LOOKS)?;
         let (lines, speaker) = (self.text(c::LINES)?, self.text(c::SPEAKER)?);
         let facts = |i: usize| Facts {
@@ -253,6 +255,7 @@ impl<'a> Columns<'a> {
             dated_ms: (dated.is_valid(i) && dated.value(i) != modified.value(i))
                 .then(|| dated.value(i)),
             camera: maybe(camera, i),
+            place: maybe(place, i),
             show: maybe(show, i),
             looks: looks.is_valid(i).then(|| looks.value(i)),
         };

@@ -27,6 +27,9 @@ pub(crate) fn filter(filter: &Filter) -> Option<DfExpr> {
     if !filter.cameras.is_empty() {
         all.push(any_text(c::CAMERA, &filter.cameras));
     }
+    if !filter.places.is_empty() {
+        all.push(any_text(c::PLACE, &filter.places));
+    }
     if !filter.shows.is_empty() {
         all.push(any_text(c::SHOW, &filter.shows));
     }

@@ -29,6 +29,8 @@ pub struct Filter {
     pub after_ms: Option<i64>,
     /// Taken with any of these cameras, each by its whole name; empty means any file.
     pub cameras: Vec<String>,
+    /// Taken at any of these places, each by its whole name; empty means any file.
+    pub places: Vec<String>,
     /// Of any of these shows, each by its whole name; empty means any file.
     pub shows: Vec<String>,
     /// Said by any of these, each by the whole name; empty means any segment.

@@ -38,6 +38,7 @@ pub(crate) const GENERATION: &str = "generation";
 /// When it was taken or published, or else modified: what `before` and `after` go by.
 pub(crate) const DATED: &str = "dated";
 pub(crate) const CAMERA: &str = "camera";
+pub(crate) const PLACE: &str = "place";
 pub(crate) const SHOW: &str = "show";
 pub(crate) const LOOKS: &str = "looks";
 /// Of a moment: `0:2700 35:6500`, a line each, bytes of the text before it and its time in ms.
@@ -47,12 +48,12 @@ pub(crate) const LINES: &str = "lines";
 pub(crate) const SPEAKER: &str = "speaker";
 
 /// The columns that older tables lack; [`crate::Store::open`] adds them.
-pub(crate) const LATER: [&str; 6] = [DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER];
+pub(crate) const LATER: [&str; 7] = [DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER, PLACE];
 
 /// What a [`crate::Hit`] is made of.
-pub(crate) const HIT: [&str; 23] = [
+pub(crate) const HIT: [&str; 24] = [
     ID, FILE, REVISION, PATH, FOLDER, KIND, TITLE, LANG, MIME, MTIME, ORDINAL, PAGE, T0, T1,
-    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER,
+    SOURCE, TEXT, GENERATION, DATED, CAMERA, SHOW, LOOKS, LINES, SPEAKER, PLACE,
 ];
 
 /// What a [`crate::Lead`] is made of, but for its address.
@@ -107,6 +108,7 @@ pub(crate) fn schema(spaces: &[Space]) -> SchemaRef {
         Field::new(LOOKS, DataType::UInt64, true),
         text(LINES, true),
         text(SPEAKER, true),
+        text(PLACE, true),
     ];
     for space in spaces {
         let taken = |name: &str| fields.iter().any(|f| f.name() == name);

@@ -22,6 +22,7 @@ pub(super) async fn context(client: &Client, args: Args) -> anyhow::Result<Exit>
         after: args.question.after,
         lang: args.question.lang,
         camera: args.question.camera,
+        place: args.question.place,
         show: args.question.show,
         speaker: args.question.speaker,
         legs: args.question.legs,

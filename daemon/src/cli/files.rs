@@ -50,6 +50,7 @@ fn render(why: &Why, style: Style) -> String {
         ("dated", text(&why.dated_at)),
         ("camera", text(&why.camera)),
         ("place", text(&why.place)),
+        ("position", text(&why.position)),
         ("show", text(&why.show)),
         ("speakers", list(&why.speakers)),
         ("size", why.size.map(bytes)),

@@ -34,6 +34,7 @@ pub(super) async fn search(client: &Client, args: Search) -> anyhow::Result<Exit
         after: args.question.after,
         lang: args.question.lang,
         camera: args.question.camera,
+        place: args.question.place,
         show: args.question.show,
         speaker: args.question.speaker,
         sort: args.sort,
@@ -123,6 +124,7 @@ fn heading(group: &Group, answer: &Answer, style: Style) -> String {
     let facts = [
         first.show.as_deref(),
         day,
+        first.place.as_deref(),
         first.camera.as_deref(),
         words_by,
     ];

@@ -20,10 +20,11 @@ pub(super) fn about(metadata: Metadata) -> About {
         pages: metadata.pages,
         engine: Some(metadata.engine),
         notes: metadata.notes,
-        place: shot.place,
+        position: shot.position,
         facts: Facts {
             dated_ms: dated.and_then(|dated| moment(&dated, &TimeZone::system())),
             camera: shot.camera,
+            place: shot.place,
             show: sound.show,
             looks: metadata.looks,
         },

@@ -77,7 +77,7 @@ impl Handle {
         blocking(move || Ok(shared.journal.name_words(&word, near)?)).await
     }
 
-    /// The cameras, shows or speakers that files have.
+    /// The cameras, places, shows or speakers that files have.
     pub async fn values_of(&self, facet: Facet) -> Result<Vec<String>, EngineError> {
         let shared = Arc::clone(&self.shared);
         blocking(move || Ok(shared.journal.values_of(facet)?)).await

@@ -295,7 +295,8 @@ fn describe(shared: &Shared, why: &mut wire::Why, record: &FileRecord) {
     why.title.clone_from(&about.title);
     why.dated_at = about.facts.dated_ms.map(moment);
     why.camera.clone_from(&about.facts.camera);
-    why.place.clone_from(&about.place);
+    why.position.clone_from(&about.position);
+    why.place.clone_from(&about.facts.place);
     why.show.clone_from(&about.facts.show);
     why.extractor.clone_from(&about.engine);
     let lineup = shared.models.lineup();

@@ -8,8 +8,8 @@ use rusqlite::{Row, ToSql};
 use super::{Journal, Result};
 
 /// The columns of an [`About`], as SQL lists them.
-pub(super) const COLUMNS: &str = "kind, title, author, lang, pages, engine, notes, place, \
-     dated, camera, show, looks";
+pub(super) const COLUMNS: &str = "kind, title, author, lang, pages, engine, notes, \
+     position, dated, camera, place, show, looks";
 
 /// What a file is and says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct About {
     /// Remarks for `hippo why`.
     pub notes: Vec<String>,
     /// Where it was taken: latitude and longitude.
-    pub place: Option<String>,
+    pub position: Option<String>,
     /// What the table holds of it, too.
     pub facts: Facts,
 }
@@ -56,20 +56,21 @@ impl About {
             notes: notes
                 .map(|notes| notes.lines().map(str::to_owned).collect())
                 .unwrap_or_default(),
-            place: row.get(at + 7)?,
+            position: row.get(at + 7)?,
             facts: Facts {
                 dated_ms: row.get(at + 8)?,
                 camera: row.get(at + 9)?,
-                show: row.get(at + 10)?,
+                place: row.get(at + 10)?,
+                show: row.get(at + 11)?,
                 looks: row
-                    .get::<_, Option<i64>>(at + 11)?
+                    .get::<_, Option<i64>>(at + 12)?
                     .map(|looks| looks as u64),
             },
         })
     }
 
     /// The values of [`COLUMNS`].
-    pub(super) fn values(&self) -> [Box<dyn ToSql + '_>; 12] {
+    pub(super) fn values(&self) -> [Box<dyn ToSql + '_>; 13] {
         let notes = (!self.notes.is_empty()).then(|| self.notes.join("\n"));
         [
             Box::new(&self.kind),
@@ -79,9 +80,10 @@ impl About {
             Box::new(self.pages),
             Box::new(&self.engine),
             Box::new(notes),
-            Box::new(&self.place),
+            Box::new(&self.position),
             Box::new(self.facts.dated_ms),
             Box::new(&self.facts.camera),
+            Box::new(&self.facts.place),
             Box::new(&self.facts.show),
             Box::new(self.facts.looks.map(|looks| looks as i64)),
         ]
@@ -94,6 +96,8 @@ impl About {
 pub enum Facet {
     /// Maker and model of a camera.
     Camera,
+    /// A town, a region or a country where a photograph was taken.
+    Place,
     /// A podcast, series or album.
     Show,
     /// Somebody whom a transcript names.
@@ -105,6 +109,7 @@ impl Journal {
     pub fn values_of(&self, facet: Facet) -> Result<Vec<String>> {
         let sql = match facet {
             Facet::Camera => "SELECT DISTINCT camera FROM file WHERE camera IS NOT NULL ORDER BY 1",
+            Facet::Place => "SELECT DISTINCT place FROM file WHERE place IS NOT NULL ORDER BY 1",
             Facet::Show => "SELECT DISTINCT show FROM file WHERE show IS NOT NULL ORDER BY 1",
             Facet::Speaker => {
                 "SELECT DISTINCT name FROM speaker WHERE EXISTS

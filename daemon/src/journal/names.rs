@@ -64,6 +64,8 @@ pub struct Named {
     pub dated_ms: i64,
     /// The camera that took it.
     pub camera: Option<String>,
+    /// The place where it was taken.
+    pub place: Option<String>,
     /// The show that it belongs to.
     pub show: Option<String>,
 }
@@ -161,7 +163,7 @@ impl Journal {
         self.read("looking up names", |c| {
             let mut found = Vec::new();
             let mut file = c.prepare_cached(
-                "SELECT key, title, kind, coalesce(dated, mtime_ns / 1000000), camera, show
+                "SELECT key, title, kind, coalesce(dated, mtime_ns / 1000000), camera, place, show
                  FROM file
                  WHERE id = ?1 AND revision > 0 AND segments > 0 AND state <> 7",
             )?;
@@ -181,7 +183,8 @@ impl Journal {
                         kind: row.get(2)?,
                         dated_ms: row.get(3)?,
                         camera: row.get(4)?,
-                        show: row.get(5)?,
+                        place: row.get(5)?,
+                        show: row.get(6)?,
                     })
                 });
                 found.extend(named.optional()?.filter(&keep));

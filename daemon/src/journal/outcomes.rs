@@ -184,7 +184,8 @@ fn acknowledge_one(t: &Transaction<'_>, ack: &Ack, now_ms: i64) -> rusqlite::Res
             "UPDATE file SET revision = ?3, since = 0, segments = ?4, content = ?5, class = ?6,
                  generation = ?7, stage = ?8, reason = ?9, verdict = ?10,
                  behind = (?3 > 0 AND key <> ?2),
-                 ({COLUMNS}) = (?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+                 ({COLUMNS}) = (?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+                     ?23)
              WHERE id = ?1",
         ))?
         .execute(values.as_slice())?;

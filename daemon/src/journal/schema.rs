@@ -9,7 +9,9 @@ use super::{JournalError, Result, sqlite};
 
 /// The steps from an empty database to the newest format, oldest first. A journal of an older
 /// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
-const STEPS: [&str; 6] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6];
+const STEPS: [&str; 7] = [
+    FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6, FORMAT_7,
+];
 
 /// Where a file stands. The first four are pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -248,6 +250,13 @@ CREATE INDEX speaker_name ON speaker (name);
 CREATE TRIGGER speaker_delete AFTER DELETE ON file BEGIN
     DELETE FROM speaker WHERE file = OLD.id;
 END;
+";
+
+/// Where photographs were taken, by name; until here `place` was the position. See `About`.
+const FORMAT_7: &str = "
+ALTER TABLE file RENAME COLUMN place TO position;
+ALTER TABLE file ADD COLUMN place TEXT;
+CREATE INDEX file_place ON file (place) WHERE place IS NOT NULL;
 ";
 
 /// Sets the pragmas and takes the steps that are lacking, each in a transaction of its own.

@@ -126,6 +126,7 @@ fn hit(shown: Shown, wanted: &Wanted, live: &HashMap<u64, Live>, around: &Around
         changed_at: when::rfc3339(row.mtime_ms),
         dated_at: row.facts.dated_ms.and_then(when::rfc3339),
         camera: row.facts.camera,
+        place: row.facts.place,
         show: row.facts.show,
         speaker: row.speaker,
         alike: fused.alike,

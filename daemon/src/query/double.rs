@@ -173,6 +173,7 @@ impl Memory for Double {
     async fn values_of(&self, facet: Facet) -> Result<Vec<String>, String> {
         let values: &[&str] = match facet {
             Facet::Camera => &["Canon EOS R5", "iPhone 15"],
+            Facet::Place => &["Bonn 波恩, Germany 德国", "Lyon 里昂, France 法国"],
             Facet::Show => &[],
             Facet::Speaker => &["Ada Lovelace", "厚明"],
         };

@@ -63,7 +63,7 @@ pub trait Memory: Clone + Send + Sync + 'static {
         filter: Filter,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Scored>, String>> + Send;
-    /// The cameras, shows or speakers that files have.
+    /// The cameras, places, shows or speakers that files have.
     fn values_of(&self, facet: Facet) -> impl Future<Output = Result<Vec<String>, String>> + Send;
     /// The whole of these segments, in their order; none for one that is gone.
     fn read(

@@ -58,19 +58,21 @@ pub(super) enum Key {
     After,
     Lang,
     Camera,
+    Place,
     Show,
     Speaker,
     Sort,
 }
 
 impl Key {
-    pub(super) const ALL: [Key; 9] = [
+    pub(super) const ALL: [Key; 10] = [
         Key::Kind,
         Key::In,
         Key::Before,
         Key::After,
         Key::Lang,
         Key::Camera,
+        Key::Place,
         Key::Show,
         Key::Speaker,
         Key::Sort,
@@ -80,6 +82,7 @@ impl Key {
     pub(super) fn of(facet: Facet) -> Key {
         match facet {
             Facet::Camera => Key::Camera,
+            Facet::Place => Key::Place,
             Facet::Show => Key::Show,
             Facet::Speaker => Key::Speaker,
         }
@@ -93,6 +96,7 @@ impl Key {
             Key::After => "after",
             Key::Lang => "lang",
             Key::Camera => "camera",
+            Key::Place => "place",
             Key::Show => "show",
             Key::Speaker => "speaker",
             Key::Sort => "sort",
@@ -107,6 +111,7 @@ impl Key {
             Key::After => "`after:7d`",
             Key::Lang => "`lang:zh`",
             Key::Camera => "`camera:canon`",
+            Key::Place => "`place:berlin`",
             Key::Show => "`show:\"morning news\"`",
             Key::Speaker => "`speaker:\"ada lovelace\"`",
             Key::Sort => "`sort:newest`",
@@ -148,8 +153,8 @@ pub(super) fn near_miss(typed: &str, value: &str, now: &Zoned) -> Option<Key> {
         Key::Before | Key::After => when::moment(value, now).is_some(),
         Key::Sort => Sort::named(value).is_some(),
         Key::Camera | Key::Speaker => true,
-        // `shop:` and `slow:` are words.
-        Key::Show => false,
+        // `shop:`, `slow:` and `plate:` are words.
+        Key::Show | Key::Place => false,
     };
     let alias = KEY_ALIASES.iter().find(|(alias, _)| *alias == typed);
     alias

@@ -1,7 +1,7 @@
 //! The query language, made so that plain questions need none of it.
 //!
 //! Words are alternatives (OR), best matches first. `"a phrase"` must stand, `-word` must not,
-//! and `kind:`, `in:`, `before:`, `after:`, `lang:`, `camera:`, `show:`, `speaker:` narrow the
+//! and `kind:`, `in:`, `before:`, `after:`, `lang:`, `camera:`, `place:`, `show:`, `speaker:` narrow the
 //! search; `sort:` orders what was found. Full-width colons and the quotes “ ” 「 」 『 』 mean the
 //! same as theirs. Promises: no input panics; what is not clearly a filter is a word
 //! (`https://…`, `10:30`, `std::fs`); what is clearly a slip (`knid:pdf`) is an error that says
@@ -42,6 +42,8 @@ pub struct Query {
     pub langs: Vec<String>,
     /// Cameras wanted, as typed; empty means any file.
     pub cameras: Vec<String>,
+    /// Places wanted, as typed; empty means any file.
+    pub places: Vec<String>,
     /// Shows wanted, as typed; empty means any file.
     pub shows: Vec<String>,
     /// Speakers wanted, as typed; empty means anybody or nobody.
@@ -224,6 +226,7 @@ impl Query {
             Key::In => push_once(&mut self.within, value.to_owned()),
             // Names have commas in them.
             Key::Camera => push_once(&mut self.cameras, value.to_owned()),
+            Key::Place => push_once(&mut self.places, value.to_owned()),
             Key::Show => push_once(&mut self.shows, value.to_owned()),
             Key::Speaker => push_once(&mut self.speakers, value.to_owned()),
             Key::Before | Key::After => self.date(key, value, now)?,
@@ -287,6 +290,7 @@ impl fmt::Display for Query {
             ("in", &self.within),
             ("lang", &self.langs),
             ("camera", &self.cameras),
+            ("place", &self.places),
             ("show", &self.shows),
             ("speaker", &self.speakers),
         ];

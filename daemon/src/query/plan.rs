@@ -127,6 +127,7 @@ fn query(request: &SearchRequest) -> Result<Query, SearchError> {
         ("in", &request.within),
         ("lang", &request.lang),
         ("camera", &request.camera),
+        ("place", &request.place),
         ("show", &request.show),
         ("speaker", &request.speaker),
     ] {
@@ -234,6 +235,7 @@ async fn filter<M: Memory>(
     Ok(Filter {
         kinds: query.kinds.clone(),
         cameras: named(memory, Facet::Camera, &query.cameras).await?,
+        places: named(memory, Facet::Place, &query.places).await?,
         shows: named(memory, Facet::Show, &query.shows).await?,
         speakers: named(memory, Facet::Speaker, &query.speakers).await?,
         under,

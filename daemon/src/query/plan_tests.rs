@@ -19,6 +19,7 @@ fn hostile() -> impl Strategy<Value = String> {
         "lang:",
         "sort:",
         "camera:",
+        "place:",
         "show:\"",
         "speaker:",
         "-kind:",

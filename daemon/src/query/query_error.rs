@@ -65,7 +65,7 @@ pub enum QueryError {
         /// As typed.
         value: String,
     },
-    /// A camera, a show or a speaker that no file has.
+    /// A camera, a place, a show or a speaker that no file has.
     #[error("no file has a {key} like `{value}`{}", known_ones(.known))]
     UnknownValue {
         /// Which filter.

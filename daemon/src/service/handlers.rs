@@ -118,6 +118,7 @@ fn search_request(params: &Params) -> Result<wire::SearchRequest, Fault> {
         lang: params.list("lang")?,
         // Names have commas in them.
         camera: params.all("camera")?,
+        place: params.all("place")?,
         show: params.all("show")?,
         speaker: params.all("speaker")?,
         sort: params.one("sort")?,

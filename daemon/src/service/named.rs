@@ -80,6 +80,7 @@ fn kept(filter: &Filter, named: &Named) -> bool {
         && filter.before_ms.is_none_or(|ms| named.dated_ms < ms)
         && filter.after_ms.is_none_or(|ms| named.dated_ms >= ms)
         && any_of(&filter.cameras, named.camera.as_ref())
+        && any_of(&filter.places, named.place.as_ref())
         && any_of(&filter.shows, named.show.as_ref())
 }
 
@@ -131,6 +132,7 @@ mod tests {
             kind: "pdf".to_owned(),
             dated_ms: 1_000,
             camera: None,
+            place: None,
             show: None,
         }
     }

@@ -98,6 +98,7 @@ const SEARCH_PARAMS: &[&str] = &[
     "after",
     "lang",
     "camera",
+    "place",
     "show",
     "speaker",
     "sort",

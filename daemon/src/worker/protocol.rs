@@ -3,7 +3,7 @@
 //! One Unix stream socket; `frames` makes bytes of it, `inbox` gives the worker its files.
 
 use hippo_config::Limits;
-use hippo_extractors::extraction::Sound;
+use hippo_extractors::extraction::{Shot, Sound};
 use hippo_extractors::{Episode, Feed, Metadata, Refusal, Segment, Wants};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::sandbox::SandboxReport;
 
 /// Grows with every change of the frames. Daemon and worker are one program; this catches
 /// an upgrade under a running daemon.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 /// Text of one segment. A passage has some 400 characters; the longest that any
 /// extractor makes stays far below, and six-fold JSON escapes still fit a frame.
@@ -186,9 +186,15 @@ pub(super) fn labels(metadata: &mut Metadata) -> impl Iterator<Item = &mut Strin
         in_pixels: _,
         looks: _,
     } = metadata;
-    let shot = shot
-        .iter_mut()
-        .flat_map(|shot| [&mut shot.time, &mut shot.camera, &mut shot.place]);
+    let shot = shot.iter_mut().flat_map(|shot| {
+        let Shot {
+            time,
+            camera,
+            position,
+            place,
+        } = shot;
+        [time, camera, position, place]
+    });
     let sound = sound.iter_mut().flat_map(|sound| {
         let Sound {
             show,

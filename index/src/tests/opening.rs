@@ -91,6 +91,7 @@ async fn others_can_open_it_with_lancedb_alone() {
             "looks",
             "lines",
             "speaker",
+            "place",
             "passage_vector",
         ]
     );
@@ -127,6 +128,7 @@ async fn a_table_of_an_older_hippo_gets_the_columns_that_it_lacks() {
         }
         let mut taken = row(6, 2, 0, "new");
         taken.facts.camera = Some("iPhone 15".to_owned());
+        taken.facts.place = Some("Lyon 里昂, France 法国".to_owned());
         taken.speaker = Some("厚明".to_owned());
         taken.lines = vec![Line { at: 0, t0_ms: 5 }, Line { at: 9, t0_ms: 70 }];
         store.commit(vec![taken.clone()], &[], 2).await.unwrap();

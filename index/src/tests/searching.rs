@@ -193,6 +193,7 @@ async fn filters_are_applied_before_the_cut() {
         near.mtime_ms = 10_000_000;
         near.facts.dated_ms = Some(20_000_000);
         near.facts.camera = Some("it's a 35 mm".to_owned());
+        odd.facts.place = Some("Lyon 里昂, France 法国".to_owned());
         odd.facts.show = Some("早间新闻".to_owned());
         odd.speaker = Some("厚明".to_owned());
         if indexed == 2 {
@@ -285,6 +286,13 @@ async fn filters_are_applied_before_the_cut() {
                     ..all()
                 },
                 vec![501],
+            ),
+            (
+                Filter {
+                    places: of("Lyon 里昂, France 法国"),
+                    ..all()
+                },
+                vec![500],
             ),
             (
                 Filter {

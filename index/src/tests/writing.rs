@@ -16,6 +16,7 @@ async fn rows_come_back_as_they_went_in() {
     full.facts = Facts {
         dated_ms: Some(-9),
         camera: Some("Canon EOS R5".to_owned()),
+        place: Some("Bonn 波恩, Germany 德国".to_owned()),
         show: Some("早间新闻".to_owned()),
         looks: Some(u64::MAX),
     };

@@ -27,6 +27,8 @@ pub struct ContextRequest {
     pub lang: Vec<String>,
     /// Only pictures by these cameras; a part of the name is enough.
     pub camera: Vec<String>,
+    /// Only pictures taken at these places; a part of the name, in English or Chinese, is enough.
+    pub place: Vec<String>,
     /// Only recordings of these podcasts, series or albums; a part of the name is enough.
     pub show: Vec<String>,
     /// Only what these say, where a transcript names who speaks; a part of the name is enough.
@@ -51,6 +53,7 @@ impl ContextRequest {
             after: self.after.clone(),
             lang: self.lang.clone(),
             camera: self.camera.clone(),
+            place: self.place.clone(),
             show: self.show.clone(),
             speaker: self.speaker.clone(),
             legs: self.legs.clone(),

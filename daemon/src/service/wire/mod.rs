@@ -59,6 +59,8 @@ pub struct Why {
     /// The camera that took it.
     pub camera: Option<String>,
     /// Where it was taken: latitude and longitude in degrees.
+    pub position: Option<String>,
+    /// Where it was taken, from the town to the country.
     pub place: Option<String>,
     /// The podcast, series or album that it belongs to.
     pub show: Option<String>,

@@ -29,6 +29,8 @@ pub struct SearchRequest {
     pub lang: Vec<String>,
     /// Only pictures by these cameras; a part of the name is enough.
     pub camera: Vec<String>,
+    /// Only pictures taken at these places; a part of the name, in English or Chinese, is enough.
+    pub place: Vec<String>,
     /// Only recordings of these podcasts, series or albums; a part of the name is enough.
     pub show: Vec<String>,
     /// Only what these say, where a transcript names who speaks; a part of the name is enough.
@@ -130,6 +132,8 @@ pub struct Hit {
     pub dated_at: Option<String>,
     /// Of a picture: the camera.
     pub camera: Option<String>,
+    /// Of a picture: where it was taken, from the town to the country.
+    pub place: Option<String>,
     /// Of a recording: the podcast, series or album that it belongs to.
     pub show: Option<String>,
     /// Of a moment: who speaks, where a transcript names them. Their name begins the text, too.

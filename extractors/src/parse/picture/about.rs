@@ -6,7 +6,7 @@
 
 use exif::{Exif, In, Reader, Tag, Value};
 
-use super::caption;
+use super::{caption, gazetteer};
 use crate::extraction::Shot;
 use crate::parse::prose::as_claim;
 
@@ -35,11 +35,13 @@ impl About {
     /// The words by which the picture is found, a line each.
     pub(super) fn text(&self) -> String {
         let keywords = self.keywords.join(", ");
+        let place = self.shot.as_ref().and_then(|shot| shot.place.as_deref());
         let mut lines: Vec<&str> = Vec::new();
         for line in [
             self.title.as_deref().unwrap_or_default(),
             self.description.as_deref().unwrap_or_default(),
             keywords.as_str(),
+            place.unwrap_or_default(),
         ]
         .into_iter()
         .chain(self.writing.lines())
@@ -122,10 +124,12 @@ fn from_exif(exif: &Exif) -> About {
 }
 
 fn shot(exif: &Exif) -> Option<Shot> {
+    let position = position(exif);
     let shot = Shot {
         time: time(exif),
         camera: camera(exif),
-        place: place(exif),
+        position: position.map(|(latitude, longitude)| format!("{latitude:.5}, {longitude:.5}")),
+        place: position.and_then(|(latitude, longitude)| gazetteer::name_of(latitude, longitude)),
     };
     (shot != Shot::default()).then_some(shot)
 }
@@ -182,11 +186,11 @@ fn camera(exif: &Exif) -> Option<String> {
     }
 }
 
-fn place(exif: &Exif) -> Option<String> {
+fn position(exif: &Exif) -> Option<(f64, f64)> {
     let latitude = degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, "S", 90.0)?;
     let longitude = degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, "W", 180.0)?;
     // A receiver without a fix writes zeros, and nobody lives there.
-    (latitude != 0.0 || longitude != 0.0).then(|| format!("{latitude:.5}, {longitude:.5}"))
+    (latitude != 0.0 || longitude != 0.0).then_some((latitude, longitude))
 }
 
 fn degrees(exif: &Exif, value: Tag, side: Tag, negative: &str, most: f64) -> Option<f64> {
@@ -280,9 +284,11 @@ mod tests {
         let shot = about.shot.as_ref().unwrap();
         assert_eq!(shot.time.as_deref(), Some("2024-05-17T14:03:22+08:00"));
         assert_eq!(shot.camera.as_deref(), Some("Canon EOS R5"));
-        assert_eq!(shot.place.as_deref(), Some("-33.85690, 151.21500"));
+        assert_eq!(shot.position.as_deref(), Some("-33.85690, 151.21500"));
+        let place = "Sydney Central Business District, Sydney 悉尼 雪梨, New South Wales 新南威尔士州, Australia 澳大利亚";
+        assert_eq!(shot.place.as_deref(), Some(place));
         assert_eq!(about.author.as_deref(), Some("Li Lei"));
-        assert_eq!(about.text(), "港口 at dusk");
+        assert_eq!(about.text(), format!("港口 at dusk\n{place}"));
     }
 
     #[test]

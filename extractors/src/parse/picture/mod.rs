@@ -17,6 +17,7 @@ mod count;
 mod decode;
 mod drawing;
 mod fit;
+mod gazetteer;
 #[cfg(feature = "heif")]
 mod heif;
 mod looks;

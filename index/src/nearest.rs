@@ -145,6 +145,30 @@ impl Store {
         Ok(found)
     }
 
+    /// The vectors of pictures in this space: of all files, or of one in `every`.
+    pub async fn pictures(&self, space: &str, every: u64) -> Result<Vec<Vec<f32>>, IndexError> {
+        let Some(column) = self.column_of(space) else {
+            return Ok(Vec::new());
+        };
+        let _reading = self.reading().await?;
+        let query = self.shared.table.query();
+        let query = query
+            .only_if_expr(predicate::pictures(&column.name, every))
+            .select(Select::columns(&[column.name.as_str()]));
+        let batches = query.execute().await;
+        let mut batches = batches.map_err(IndexError::table("read vectors"))?;
+        let mut found = Vec::new();
+        while let Some(batch) = batches
+            .try_next()
+            .await
+            .map_err(IndexError::table("read vectors"))?
+        {
+            let vectors = Columns(&batch).vectors(&column.name)?;
+            found.extend(vectors.into_iter().flatten());
+        }
+        Ok(found)
+    }
+
     /// The vectors of these files, by file, revision and ordinal.
     async fn vectors_of(
         &self,

@@ -64,6 +64,13 @@ fn under(folders: &[String]) -> Option<DfExpr> {
     each.reduce(DfExpr::or)
 }
 
+/// Rows of pictures that have this vector, of one file in `every`.
+pub(crate) fn pictures(column: &str, every: u64) -> DfExpr {
+    let chosen = (col(c::FILE) % lit(every.max(1))).eq(lit(0_u64));
+    let pictures = col(c::KIND).eq(lit("image"));
+    pictures.and(col(column).is_not_null()).and(chosen)
+}
+
 /// Rows of these files.
 pub(crate) fn files(files: &[u64]) -> DfExpr {
     if let [file] = files {

@@ -89,7 +89,9 @@ class Daemon:
 
     def whole(self):
         model = self.ask("GET", "/v1/status")["models"][self.role]
-        return model["state"] == "ready" and model["covered"] == model["total"]
+        # What similarities of pictures mean is measured at rest.
+        measured = self.role != "joint" or model["active"]["picture_scale"]
+        return model["state"] == "ready" and model["covered"] == model["total"] and measured
 
     def ask(self, method, path, body=None):
         connection = Socket(self.home / "run" / "hippo.sock")

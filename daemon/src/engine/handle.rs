@@ -98,8 +98,12 @@ impl Handle {
         looks::question(&self.shared, file).await
     }
 
-    /// The cosines at which a picture begins to answer in this space, and surely does.
+    /// The cosines at which a picture begins to answer in this space, and surely does: as they
+    /// were measured, or else as the model's manifest has them.
     pub fn picture_scale(&self, space: &str) -> [f32; 2] {
+        if let Some(measured) = self.shared.models.scales.of(space) {
+            return measured.answers;
+        }
         let lineup = self.shared.models.lineup();
         let known = lineup.all().find(|known| known.space.name == space);
         let embedder = known.and_then(|known| known.embedder.as_ref().ok());

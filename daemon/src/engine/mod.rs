@@ -44,6 +44,7 @@ mod published;
 mod reader;
 mod recover;
 mod rest;
+mod scale;
 mod shared;
 mod slots;
 mod status;

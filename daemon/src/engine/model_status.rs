@@ -132,6 +132,7 @@ fn space(shared: &Shared, space: &InUse, made: &[Made]) -> wire::SpaceStatus {
     let lacking = (total - covered) as f64;
     let columns = shared.store.spaces();
     let column = columns.iter().find(|known| known.name == space.space.name);
+    let measured = shared.models.scales.of(&space.space.name);
     wire::SpaceStatus {
         model: space.model.clone(),
         space: space.space.name.clone(),
@@ -143,6 +144,7 @@ fn space(shared: &Shared, space: &InUse, made: &[Made]) -> wire::SpaceStatus {
         loaded: facts.loaded,
         memory_bytes: facts.memory_bytes.filter(|_| facts.loaded),
         texts_per_s: facts.texts_per_second(),
+        picture_scale: measured.map(|scale| scale.answers),
         reason: space.embedder.as_ref().err().cloned().or(facts.failure),
     }
 }

@@ -22,6 +22,7 @@ use super::chosen::{arrange, choice_of, chosen, find, find_space, role_of};
 use super::embedder::{Embedder, Questions};
 use super::lineup::{InUse, Lineup};
 use super::model::ModelSource;
+use super::scale::Scales;
 use super::slots::Choice;
 use crate::journal::{Journal, SpaceRecord, Stage};
 
@@ -38,6 +39,8 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(45);
 /// The models in use.
 pub(super) struct Models {
     lineup: RwLock<Arc<Lineup>>,
+    /// What similarities mean in joint spaces, where it was measured.
+    pub(super) scales: Scales,
     /// Questions being answered: background work of every model gives way to them.
     pub(super) questions: Questions,
     /// Held while the line-up changes.
@@ -55,6 +58,7 @@ impl Models {
     ) -> Result<Models, EngineError> {
         let models = Models {
             lineup: RwLock::default(),
+            scales: Scales::open(journal)?,
             questions: Questions::default(),
             changing: tokio::sync::Mutex::default(),
             changed: Notify::new(),

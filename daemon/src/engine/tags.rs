@@ -45,10 +45,7 @@ pub(super) async fn renew(
     let Some((picture, vector)) = seen else {
         return Ok(());
     };
-    let names = embedder
-        .tag_names()
-        .get_or_try_init(|| names(shared, space, embedder))
-        .await?;
+    let names = of_vocabulary(shared, space, embedder).await?;
     let tags = tags::choose(&vector, names, tower.answers[1]);
     rows.retain(|row| !is_tags(row));
     if !tags.is_empty() {
@@ -65,6 +62,16 @@ pub(super) async fn renew(
         });
     }
     Ok(())
+}
+
+/// The vectors of the vocabulary's names in a space.
+pub(super) async fn of_vocabulary<'a>(
+    shared: &Shared,
+    space: &InUse,
+    embedder: &'a Embedder,
+) -> Result<&'a Names, String> {
+    let made = || names(shared, space, embedder);
+    embedder.tag_names().get_or_try_init(made).await
 }
 
 /// The names' vectors, from the cache or from the model.

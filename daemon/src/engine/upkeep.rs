@@ -11,7 +11,7 @@ use hippo_index::Step;
 use tokio::sync::watch;
 
 use super::shared::{Shared, blocking};
-use super::thumbnails;
+use super::{scale, thumbnails};
 use crate::journal::now_ms;
 
 /// Between looks while rows are being written: a question reads every row that is in no index yet.
@@ -66,6 +66,9 @@ async fn settle(shared: &Arc<Shared>, pulse: &mut watch::Receiver<u64>) {
         if !cared || pulse.has_changed().unwrap_or(true) {
             break;
         }
+    }
+    if let Err(error) = scale::renew(shared).await {
+        tracing::warn!(%error, "what similarities mean was not measured");
     }
     let deleted = shared.deleted.swap(false, Ordering::Relaxed);
     let erased = !deleted || erase(shared).await;

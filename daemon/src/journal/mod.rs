@@ -23,6 +23,7 @@ mod names;
 mod outcomes;
 mod queue;
 mod report;
+mod scales;
 mod schema;
 mod spaces;
 mod speakers;
@@ -43,6 +44,7 @@ pub use names::Named;
 pub use outcomes::{Ack, Donor, Verdict};
 pub use queue::{Candidate, Claim, MAX_INTERRUPTIONS};
 pub use report::{Counts, FailureRecord, FileRecord, FolderCounts};
+pub use scales::PictureScale;
 pub use schema::State;
 pub use spaces::{Completion, Incomplete, Made, SpaceRecord, Stage};
 

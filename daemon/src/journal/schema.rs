@@ -9,8 +9,8 @@ use super::{JournalError, Result, sqlite};
 
 /// The steps from an empty database to the newest format, oldest first. A journal of an older
 /// hippo takes those that it lacks; `PRAGMA user_version` counts the ones that it has taken.
-const STEPS: [&str; 7] = [
-    FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6, FORMAT_7,
+const STEPS: [&str; 8] = [
+    FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6, FORMAT_7, FORMAT_8,
 ];
 
 /// Where a file stands. The first four are pending work.
@@ -257,6 +257,13 @@ const FORMAT_7: &str = "
 ALTER TABLE file RENAME COLUMN place TO position;
 ALTER TABLE file ADD COLUMN place TEXT;
 CREATE INDEX file_place ON file (place) WHERE place IS NOT NULL;
+";
+
+/// What similarities mean in joint spaces: see `PictureScale`.
+const FORMAT_8: &str = "
+CREATE TABLE scale (
+    space TEXT PRIMARY KEY, begins REAL NOT NULL, surely REAL NOT NULL, pictures INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Sets the pragmas and takes the steps that are lacking, each in a transaction of its own.

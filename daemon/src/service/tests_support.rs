@@ -77,6 +77,7 @@ pub(super) fn model() -> wire::ModelStatus {
             loaded: true,
             memory_bytes: Some(5),
             texts_per_s: Some(6.5),
+            picture_scale: Some([0.2, 0.3]),
             reason: Some("because".to_owned()),
         })
     };

@@ -241,3 +241,28 @@ async fn saves_go_on_while_spaces_come_and_go() {
     assert_eq!(store.spaces(), [space()]);
     assert_eq!(nearest(&store, SPACE, &angle(40.0)).await[0], 0);
 }
+
+#[tokio::test]
+async fn some_pictures_vectors_are_read_and_no_texts() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).await;
+    let mut rows = Vec::new();
+    for file in 1..=12 {
+        let mut picture = row(file, 1, 0, "");
+        picture.kind = "image".to_owned();
+        picture.vectors = embedded(angle(file as f32));
+        let mut words = row(file, 1, 1, "what is written in it");
+        words.kind = "image".to_owned();
+        let mut text = row(100 + file, 1, 0, "text");
+        text.vectors = embedded(angle(90.0));
+        rows.extend([picture, words, text]);
+    }
+    store.commit(rows, &[], 1).await.unwrap();
+    let space = &store.spaces()[0].name;
+    for (every, expect) in [(1, 12), (3, 4), (12, 1), (13, 0), (0, 12)] {
+        let found = store.pictures(space, every).await.unwrap();
+        assert_eq!(found.len(), expect, "{every}");
+        assert!(found.iter().all(|vector| vector[0] > 0.9));
+    }
+    assert!(store.pictures("another", 1).await.unwrap().is_empty());
+}

@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use hippo_tests::client::hits;
+use hippo_tests::client::{Client, hits};
 use hippo_tests::{Daemon, TempHome, corpus, skip};
 use serde_json::{Value, json};
+
+/// How long the care at rest may take to come.
+const CARE: Duration = Duration::from_mins(4);
 
 /// Tiny joint models with random weights, which the extractors are held against.
 fn tiny(name: &str) -> PathBuf {
@@ -58,9 +62,11 @@ fn wait_for_vectors(daemon: &Daemon) {
     });
 }
 
-/// Pictures that the joint leg alone finds.
-fn seen(daemon: &Daemon) -> usize {
-    let asked = json!({"q": "a dog", "legs": ["joint"], "limit": 100, "all": true});
+/// Pictures that the joint leg finds by another: each is somehow like it.
+fn seen(home: &TempHome, daemon: &Daemon) -> usize {
+    let copy = home.root().join("copy.png");
+    fs::copy(home.file("alpha.png"), &copy).unwrap();
+    let asked = json!({"like": copy, "legs": ["joint"], "limit": 100, "all": true});
     let answer = daemon.client().post("/v1/search", &asked);
     let joint = |hit: &&Value| hit["legs"]["joint"].is_number() && hit["kind"] == "image";
     hits(&answer).iter().filter(joint).count()
@@ -88,11 +94,11 @@ fn a_joint_model_sees_every_picture_and_another_sees_them_again() {
     home.set_text("models.joint", "clip");
     let daemon = Daemon::start(&home);
     wait_for_vectors(&daemon);
-    assert_eq!(seen(&daemon), pictures);
+    assert_eq!(seen(&home, &daemon), pictures);
     // A picture of known content at another place: one answer that names both.
     let again = home.write("again/alpha.png", fs::read(home.file("alpha.png")).unwrap());
     daemon.wait();
-    assert_eq!(seen(&daemon), pictures);
+    assert_eq!(seen(&home, &daemon), pictures);
     assert_eq!(daemon.client().why(&again)["state"], "done");
     // Another model: the pictures are decoded again, the old one answers until it is whole.
     let used = json!({"role": "joint", "name": "siglip"});
@@ -101,7 +107,7 @@ fn a_joint_model_sees_every_picture_and_another_sees_them_again() {
         let model = client.status()["models"]["joint"].clone();
         model["name"] == "siglip" && model["building"].is_null()
     });
-    assert_eq!(seen(&daemon), pictures);
+    assert_eq!(seen(&home, &daemon), pictures);
 }
 
 #[test]
@@ -154,6 +160,34 @@ fn the_demo_model_finds_the_sample_pictures_by_what_they_show_in_both_languages(
     }
     let daemon = Daemon::start(&home);
     wait_for_vectors(&daemon);
+    let told = sample_pictures_found(&home, &daemon);
+    assert!(told >= 4, "{told}");
+    assert!(home.home().join("cache").read_dir().unwrap().count() > 0);
+
+    // At rest, what similarities mean is measured over these pictures. The manifest has 0.25 and 0.4,
+    // which were chosen by eye.
+    let scale = |client: &Client| {
+        let status = client.status();
+        let scale = &status["models"]["joint"]["active"]["picture_scale"];
+        scale.as_array().map(|ends| {
+            let ends: Vec<f64> = ends.iter().filter_map(Value::as_f64).collect();
+            <[f64; 2]>::try_from(ends).unwrap()
+        })
+    };
+    daemon.until_within(CARE, "similarities are measured", |client| {
+        scale(client).is_some()
+    });
+    let measured = scale(daemon.client()).unwrap();
+    assert!((0.2..0.3).contains(&measured[0]), "{measured:?}");
+    assert!((0.35..0.5).contains(&measured[1]), "{measured:?}");
+    sample_pictures_found(&home, &daemon);
+    daemon.stop();
+    let daemon = Daemon::start(&home);
+    assert_eq!(scale(daemon.client()), Some(measured));
+}
+
+/// Asks for the sample pictures by what they show, and says how many the model told in words.
+fn sample_pictures_found(home: &TempHome, daemon: &Daemon) -> usize {
     // Their names say nothing, and no text stands beside them.
     let mut told = 0;
     for (english, chinese, picture) in [
@@ -181,14 +215,47 @@ fn the_demo_model_finds_the_sample_pictures_by_what_they_show_in_both_languages(
         assert!(found.iter().all(|source| source == "tags"), "{answer:#}");
         told += usize::from(found.is_some());
     }
-    assert!(told >= 4, "{told}");
-    assert!(home.home().join("cache").read_dir().unwrap().count() > 0);
+    told
+}
+
+/// A field of a photograph's EXIF.
+fn field(tag: exif::Tag, value: exif::Value) -> exif::Field {
+    exif::Field {
+        tag,
+        ifd_num: exif::In::PRIMARY,
+        value,
+    }
+}
+
+fn text(tag: exif::Tag, text: &str) -> exif::Field {
+    field(tag, exif::Value::Ascii(vec![text.as_bytes().to_vec()]))
 }
 
 /// A photograph of the harbour as a camera leaves it; `turn` makes it another view.
 fn photograph(width: u32, turn: f32, taken: &str, camera: Option<&str>) -> Vec<u8> {
+    let mut fields = vec![text(exif::Tag::DateTimeOriginal, taken)];
+    fields.extend(camera.map(|camera| text(exif::Tag::Model, camera)));
+    view(width, turn, &fields)
+}
+
+/// Such a photograph, taken at so many hundredths of a degree north and east.
+fn photograph_at(turn: f32, north: u32, east: u32) -> Vec<u8> {
+    use exif::{Rational, Tag, Value};
+    let degrees = |hundredths| {
+        let part = |num, denom| Rational { num, denom };
+        Value::Rational(vec![part(hundredths, 100), part(0, 1), part(0, 1)])
+    };
+    let fields = [
+        field(Tag::GPSLatitude, degrees(north)),
+        text(Tag::GPSLatitudeRef, "N"),
+        field(Tag::GPSLongitude, degrees(east)),
+        text(Tag::GPSLongitudeRef, "E"),
+    ];
+    view(600, turn, &fields)
+}
+
+fn view(width: u32, turn: f32, fields: &[exif::Field]) -> Vec<u8> {
     use exif::experimental::Writer;
-    use exif::{Field, In, Tag, Value};
     let height = width * 2 / 3;
     let wave = |x: u32, y: u32| {
         let (x, y) = (x as f32 / width as f32, y as f32 / height as f32);
@@ -204,15 +271,8 @@ fn photograph(width: u32, turn: f32, taken: &str, camera: Option<&str>) -> Vec<u
         .write_to(&mut jpeg, image::ImageFormat::Jpeg)
         .unwrap();
     let jpeg = jpeg.into_inner();
-    let text = |tag, text: &str| Field {
-        tag,
-        ifd_num: In::PRIMARY,
-        value: Value::Ascii(vec![text.as_bytes().to_vec()]),
-    };
-    let mut fields = vec![text(Tag::DateTimeOriginal, taken)];
-    fields.extend(camera.map(|camera| text(Tag::Model, camera)));
     let mut writer = Writer::new();
-    for field in &fields {
+    for field in fields {
         writer.push_field(field);
     }
     let mut tiff = std::io::Cursor::new(Vec::new());
@@ -277,6 +337,45 @@ fn photographs_are_found_by_their_day_and_camera_and_a_burst_is_one_hit() {
     assert!(said.contains("there are Canon EOS R5"), "{said}");
     let why = daemon.client().why(&first);
     assert_eq!(why["camera"], "Canon EOS R5", "{why:#}");
+}
+
+#[test]
+fn photographs_are_found_by_where_they_were_taken() {
+    let home = TempHome::new();
+    let bonn = home.write("1.jpg", photograph_at(0.0, 5_073, 710));
+    home.write("2.jpg", photograph_at(1.2, 4_886, 229));
+    home.write("3.jpg", photograph_at(2.1, 3_999, 11_628));
+    home.write("4.txt", "Berlin and Bonn are in Germany, and Paris is not");
+    let daemon = Daemon::start(&home);
+    daemon.wait();
+    let found = |question: &str| {
+        let answer = daemon.client().post("/v1/search", &json!({"q": question}));
+        let mut names: Vec<String> = hits(&answer)
+            .iter()
+            .map(|hit| hit["path"].as_str().unwrap().rsplit_once('/').unwrap().1)
+            .map(|name| name[..1].to_owned())
+            .collect();
+        names.sort();
+        names.concat()
+    };
+    assert_eq!(found("Bonn kind:image"), "1");
+    assert_eq!(found("巴黎"), "2");
+    assert_eq!(found("北京"), "3");
+    assert_eq!(found("place:germany"), "1");
+    assert_eq!(found("place:法国"), "2");
+    let option = ["search", "--json", "--place", "Bonn", "--place", "Beijing"];
+    let either = home.hippo_json(&option);
+    assert_eq!(hits(&either).len(), 2, "{either:#}");
+    let output = home.hippo(&["search", "place:atlantis"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("no file has a place like `atlantis`"),
+        "{said}"
+    );
+    let why = daemon.client().why(&bonn);
+    assert_eq!(why["position"], "50.73000, 7.10000", "{why:#}");
+    let place = "Bonn 波恩, North Rhine-Westphalia 北莱茵－威斯特法伦, Germany 德国";
+    assert_eq!(why["place"], place);
 }
 
 /// What the socket answers to a GET, head and body.

@@ -243,6 +243,9 @@ pub struct SpaceStatus {
     pub memory_bytes: Option<u64>,
     /// Texts that it makes vectors of in a second.
     pub texts_per_s: Option<f64>,
+    /// Of a joint space: the cosines at which a picture begins to answer, and surely does, as the
+    /// pictures that there are show it; null before there were enough.
+    pub picture_scale: Option<[f32; 2]>,
     /// Why the model cannot be used, where it cannot.
     pub reason: Option<String>,
 }

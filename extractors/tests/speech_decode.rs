@@ -193,6 +193,34 @@ fn every_format_sounds_as_it_should() {
     }
 }
 
+/// A film as a phone leaves it: the box of its index, at the end of the file, says when and where.
+#[test]
+fn a_film_is_known_by_when_and_where_it_was_taken() {
+    let mut film = std::fs::read(fixture("tones.mp4")).unwrap();
+    let at = |kind: &[u8; 4]| film.windows(4).position(|found| found == kind).unwrap();
+    let (index, header) = (at(b"moov"), at(b"mvhd"));
+    let made = 1_715_925_802_u32 + 2_082_844_800;
+    film[header + 8..header + 12].copy_from_slice(&made.to_be_bytes());
+    let place = b"\0\0\0\x26udta\0\0\0\x1E\xA9xyz\0\x12\x15\xC7+52.5163+013.3777/";
+    let length = (film.len() - index + 4 + place.len()) as u32;
+    film[index - 4..index].copy_from_slice(&length.to_be_bytes());
+    film.extend(place);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("VID_0001.mp4");
+    std::fs::write(&path, film).unwrap();
+    let (ended, kept) = read_file(&path, &Wants::default());
+    let shot = ended.unwrap().shot.unwrap();
+    assert_eq!(shot.time.as_deref(), Some("2024-05-17T06:03:22Z"));
+    assert_eq!(shot.position.as_deref(), Some("52.51630, 13.37770"));
+    let place = "Mitte, Berlin 柏林, Germany 德国";
+    assert_eq!(shot.place.as_deref(), Some(place));
+    assert!(
+        kept.segments
+            .iter()
+            .any(|segment| segment.text.contains(place))
+    );
+}
+
 #[test]
 fn tags_and_chapters_are_read_without_the_sound() {
     // ffmpeg writes no chapters into the Vorbis comments of FLAC and Vorbis.

@@ -55,7 +55,7 @@ pub struct Facts {
     pub dated_ms: Option<i64>,
     /// Of a picture: maker and model of the camera.
     pub camera: Option<String>,
-    /// Of a picture: where it was taken, from the town to the country.
+    /// Of a picture or a film: where it was taken, from the town to the country.
     pub place: Option<String>,
     /// Of a recording: the podcast, series or album that it belongs to.
     pub show: Option<String>,

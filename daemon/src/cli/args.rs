@@ -32,7 +32,7 @@ How questions are written:
                             also \"this week\", \"last month\", \"3 weeks ago\", 上周, 去年, 三天前
   lang:zh                   in this language
   camera:canon show:tech    by the name of the camera, or of the podcast
-  place:berlin  place:德国  where a photograph was taken: a town, a region, a country
+  place:berlin  place:德国  where a photo or film was taken: a town, a region, a country
   speaker:厚明              what this person says, where a transcript names who speaks
   sort:newest               the latest first; sort:oldest, sort:best (the usual order)
 Traditional and Simplified Chinese, full and half width, upper and lower case are the same.";
@@ -216,7 +216,7 @@ pub(super) struct Question {
     /// Only pictures by this camera; a part of its name is enough (may be repeated)
     #[arg(long, value_name = "NAME")]
     pub(super) camera: Vec<String>,
-    /// Only pictures taken here: a town, a region or a country (may be repeated)
+    /// Only pictures and films taken here: a town, a region or a country (may be repeated)
     #[arg(long, value_name = "NAME")]
     pub(super) place: Vec<String>,
     /// Only recordings of this podcast, series or album; a part of its name (may be repeated)

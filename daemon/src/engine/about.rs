@@ -11,7 +11,8 @@ use crate::journal::About;
 pub(super) fn about(metadata: Metadata) -> About {
     let shot = metadata.shot.unwrap_or_default();
     let sound = metadata.sound.unwrap_or_default();
-    let dated = shot.time.or(sound.date);
+    // A recording's tags, or its feed, know better than its container.
+    let dated = sound.date.or(shot.time);
     About {
         kind: metadata.kind.as_str().to_owned(),
         title: metadata.title,

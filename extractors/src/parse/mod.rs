@@ -9,6 +9,7 @@
 mod cues;
 mod encoding;
 mod feed;
+mod gazetteer;
 mod html;
 mod json;
 mod markup;

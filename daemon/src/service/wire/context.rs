@@ -27,7 +27,7 @@ pub struct ContextRequest {
     pub lang: Vec<String>,
     /// Only pictures by these cameras; a part of the name is enough.
     pub camera: Vec<String>,
-    /// Only pictures taken at these places; a part of the name, in English or Chinese, is enough.
+    /// Only pictures and films taken at these places; a part of the name, in English or Chinese, is enough.
     pub place: Vec<String>,
     /// Only recordings of these podcasts, series or albums; a part of the name is enough.
     pub show: Vec<String>,

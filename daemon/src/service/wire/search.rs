@@ -29,7 +29,7 @@ pub struct SearchRequest {
     pub lang: Vec<String>,
     /// Only pictures by these cameras; a part of the name is enough.
     pub camera: Vec<String>,
-    /// Only pictures taken at these places; a part of the name, in English or Chinese, is enough.
+    /// Only pictures and films taken at these places; a part of the name, in English or Chinese, is enough.
     pub place: Vec<String>,
     /// Only recordings of these podcasts, series or albums; a part of the name is enough.
     pub show: Vec<String>,
@@ -132,7 +132,7 @@ pub struct Hit {
     pub dated_at: Option<String>,
     /// Of a picture: the camera.
     pub camera: Option<String>,
-    /// Of a picture: where it was taken, from the town to the country.
+    /// Of a picture or a film: where it was taken, from the town to the country.
     pub place: Option<String>,
     /// Of a recording: the podcast, series or album that it belongs to.
     pub show: Option<String>,

@@ -6,8 +6,9 @@
 
 use exif::{Exif, In, Reader, Tag, Value};
 
-use super::{caption, gazetteer};
+use super::caption;
 use crate::extraction::Shot;
+use crate::parse::gazetteer;
 use crate::parse::prose::as_claim;
 
 /// The tag in which Windows keeps a title, in UTF-16.
@@ -128,8 +129,8 @@ fn shot(exif: &Exif) -> Option<Shot> {
     let shot = Shot {
         time: time(exif),
         camera: camera(exif),
-        position: position.map(|(latitude, longitude)| format!("{latitude:.5}, {longitude:.5}")),
-        place: position.and_then(|(latitude, longitude)| gazetteer::name_of(latitude, longitude)),
+        position: position.map(gazetteer::position),
+        place: position.and_then(gazetteer::name_of),
     };
     (shot != Shot::default()).then_some(shot)
 }

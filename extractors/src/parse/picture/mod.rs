@@ -17,7 +17,6 @@ mod count;
 mod decode;
 mod drawing;
 mod fit;
-mod gazetteer;
 #[cfg(feature = "heif")]
 mod heif;
 mod looks;

@@ -31,8 +31,8 @@ use self::source::{Reach, Source};
 use self::tags::Tags;
 use super::subtitle::Script;
 use super::writer::{Place, Writer};
-use super::{Input, read_head, unreadable};
-use crate::extraction::{Chapter, Kind, Metadata, Refusal, Sound, Source as TextSource};
+use super::{Input, gazetteer, read_head, unreadable};
+use crate::extraction::{Chapter, Kind, Metadata, Refusal, Shot, Sound, Source as TextSource};
 use crate::format::Known;
 use crate::passage::{Gap, Packer, Shape};
 
@@ -77,13 +77,14 @@ pub(super) fn read(
     let kind = kind_of(&*reader, known);
     let mut tags = Tags::of(&mut *reader);
     if tags.chapters.is_empty() {
-        tags.chapters = boxes.chapters;
+        tags.chapters = std::mem::take(&mut boxes.chapters);
     }
     tags.title = tags.title.or(title);
     tags.take_info(&info);
     let mut ear = Ear::choose(&*reader, kind)?;
     let announced_ms = duration_ms(&*reader, ear.track_id);
-    write_tags(&tags, &mut writer);
+    let shot = shot(&boxes);
+    write_tags(&tags, shot.place.as_deref(), &mut writer);
     write_chapters(&tags.chapters, announced_ms, &mut writer);
     write_lyrics(&mut tags, &mut writer);
     let mut heard_ms = None;
@@ -93,6 +94,7 @@ pub(super) fn read(
     let mut metadata = Metadata::new(kind, mime(&*reader, kind, &head), "symphonia");
     metadata.title = tags.title;
     metadata.author = tags.author;
+    metadata.shot = (shot != Shot::default()).then_some(shot);
     metadata.sound = Some(Sound {
         duration_ms: heard_ms.or(announced_ms),
         show: tags.show,
@@ -187,8 +189,8 @@ fn duration_ms(reader: &dyn FormatReader, track_id: u32) -> Option<u64> {
     u64::try_from(ms).ok()
 }
 
-/// The tags as a passage, so that title and show are found.
-fn write_tags(tags: &Tags, writer: &mut Writer<'_>) {
+/// The tags as a passage, so that title, show and place are found.
+fn write_tags(tags: &Tags, place: Option<&str>, writer: &mut Writer<'_>) {
     let mut packer = Packer::new();
     let heads = [&tags.title, &tags.show, &tags.author, &tags.date];
     for line in heads.into_iter().flatten() {
@@ -197,8 +199,22 @@ fn write_tags(tags: &Tags, writer: &mut Writer<'_>) {
     if let Some(about) = &tags.about {
         packer.push(Shape::Prose, Gap::Paragraph, about);
     }
+    if let Some(place) = place {
+        packer.push(Shape::Lines, Gap::Line, place);
+    }
     packer.flush();
     writer.drain(&mut packer, Place::BODY);
+}
+
+/// When and where it was taken, as far as an MP4 says so.
+fn shot(boxes: &Boxes) -> Shot {
+    let made = boxes.made_s.map(jiff::Timestamp::from_second);
+    Shot {
+        time: made.and_then(Result::ok).map(|made| made.to_string()),
+        camera: None,
+        position: boxes.position.map(gazetteer::position),
+        place: boxes.position.and_then(gazetteer::name_of),
+    }
 }
 
 /// Each chapter's title as a moment of its own, so that it is found where it begins.

@@ -1,4 +1,4 @@
-//! Names for the place where a photograph was taken: the town, the city that it is a part of, the
+//! Names for the place where a photograph or a film was taken: the town, the city that it is a part of, the
 //! region and the country, in English and Chinese, so that people find it by the words they use.
 //!
 //! Towns are points with so many people, and nobody's border is known here. So a name is given
@@ -77,9 +77,14 @@ fn region(row: &'static str) -> Option<Region> {
     })
 }
 
+/// The position as [`crate::Shot`] has it.
+pub(super) fn position((latitude, longitude): (f64, f64)) -> String {
+    format!("{latitude:.5}, {longitude:.5}")
+}
+
 /// What a place is called, from the town to the country: `Moabit, Berlin 柏林, Germany 德国`. None
 /// where nothing is near enough. In degrees, north and east positive.
-pub(super) fn name_of(latitude: f64, longitude: f64) -> Option<String> {
+pub(super) fn name_of((latitude, longitude): (f64, f64)) -> Option<String> {
     let gazetteer = &*GAZETTEER;
     let near = gazetteer.within(FAR_KM, latitude as f32, longitude as f32);
     let (away, nearest) = near.first()?;
@@ -218,17 +223,21 @@ mod tests {
             ),
             (-18.1416, 178.4419, "Suva 苏瓦, Central 中央大区, Fiji 斐济"),
         ] {
-            assert_eq!(name_of(latitude, longitude).as_deref(), Some(name));
+            assert_eq!(name_of((latitude, longitude)).as_deref(), Some(name));
         }
     }
 
     #[test]
     fn nothing_is_said_of_the_sea_and_of_numbers_that_are_no_place() {
         for (latitude, longitude) in [(-45.0, -130.0), (90.0, 0.0), (-90.0, 180.0)] {
-            assert_eq!(name_of(latitude, longitude), None, "{latitude} {longitude}");
+            assert_eq!(
+                name_of((latitude, longitude)),
+                None,
+                "{latitude} {longitude}"
+            );
         }
         for odd in [f64::NAN, f64::INFINITY, -1e300] {
-            assert_eq!(name_of(odd, odd), None);
+            assert_eq!(name_of((odd, odd)), None);
         }
     }
 }

@@ -121,10 +121,12 @@ fn heading(group: &Group, answer: &Answer, style: Style) -> String {
     };
     let day = first.dated_at.as_deref().and_then(|at| at.get(..10));
     let words_by = first.transcript.as_deref().and_then(By::in_words);
+    // Of a photograph the place is often all that there is to read.
+    let said = |place: &&str| first.text.contains(place);
     let facts = [
         first.show.as_deref(),
         day,
-        first.place.as_deref(),
+        first.place.as_deref().filter(|place| !said(place)),
         first.camera.as_deref(),
         words_by,
     ];

@@ -2,6 +2,7 @@
 
 mod care;
 mod opening;
+mod reading;
 mod searching;
 mod spaces;
 mod vocabulary;

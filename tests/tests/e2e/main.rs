@@ -19,6 +19,7 @@ mod lyrics;
 mod models;
 mod ocr;
 mod pause;
+mod photographs;
 mod pictures;
 mod recordings;
 mod socket;

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 /// Chunks looked at; a recorder writes some ten.
 const CHUNKS_MAX: usize = 1_000;
-/// Bytes of a list that are read.
+/// Bytes of all lists that are read.
 const LIST_MAX_BYTES: u64 = 64 << 10;
 /// Name and length, before each chunk.
 const HEADER_BYTES: u64 = 8;
@@ -30,7 +30,7 @@ pub(super) fn look(file: &File, size: u64) -> Vec<Entry> {
 
 #[allow(clippy::disallowed_methods)] // bound by LIST_MAX_BYTES
 fn walk(mut file: &File, size: u64, found: &mut Vec<Entry>) -> io::Result<()> {
-    let mut at = 12;
+    let (mut at, mut left) = (12, LIST_MAX_BYTES);
     for _ in 0..CHUNKS_MAX {
         if at >= size {
             break;
@@ -41,8 +41,8 @@ fn walk(mut file: &File, size: u64, found: &mut Vec<Entry>) -> io::Result<()> {
         let (name, length) = named(header);
         if name == *b"LIST" {
             let mut list = Vec::new();
-            file.take(length.min(LIST_MAX_BYTES))
-                .read_to_end(&mut list)?;
+            file.take(length.min(left)).read_to_end(&mut list)?;
+            left -= list.len() as u64;
             if let Some(entries) = list.strip_prefix(b"INFO") {
                 found.extend(entries_of(entries));
             }

@@ -11,10 +11,9 @@
 use std::collections::HashMap;
 
 use arrow_array::types::{UInt32Type, UInt64Type};
-use futures::TryStreamExt as _;
 use lancedb::DistanceType;
 use lancedb::Table;
-use lancedb::query::{ExecutableQuery as _, QueryBase as _, Select};
+use lancedb::query::{QueryBase as _, Select};
 
 use crate::columns::Columns;
 use crate::error::IndexError;
@@ -22,6 +21,7 @@ use crate::predicate;
 use crate::query::{Filter, WordsQuery};
 use crate::row::Scored;
 use crate::schema as c;
+use crate::segments::batches;
 use crate::store::Store;
 use crate::words::{Conditions, best_first, verified};
 
@@ -155,14 +155,8 @@ impl Store {
         let query = query
             .only_if_expr(predicate::pictures(&column.name, every))
             .select(Select::columns(&[column.name.as_str()]));
-        let batches = query.execute().await;
-        let mut batches = batches.map_err(IndexError::table("read vectors"))?;
         let mut found = Vec::new();
-        while let Some(batch) = batches
-            .try_next()
-            .await
-            .map_err(IndexError::table("read vectors"))?
-        {
+        for batch in batches(query, "read vectors").await? {
             let vectors = Columns(&batch).vectors(&column.name)?;
             found.extend(vectors.into_iter().flatten());
         }
@@ -179,20 +173,11 @@ impl Store {
         let wanted = [c::FILE, c::REVISION, c::ORDINAL, column];
         let mut vectors = HashMap::new();
         for files in files.chunks(predicate::IN_LIST_MAX) {
-            let batches = self
-                .shared
-                .table
-                .query()
+            let query = self.shared.table.query();
+            let query = query
                 .only_if_expr(predicate::files(files))
-                .select(Select::columns(&wanted))
-                .execute()
-                .await;
-            let mut batches = batches.map_err(IndexError::table("read vectors"))?;
-            while let Some(batch) = batches
-                .try_next()
-                .await
-                .map_err(IndexError::table("read vectors"))?
-            {
+                .select(Select::columns(&wanted));
+            for batch in batches(query, "read vectors").await? {
                 let columns = Columns(&batch);
                 let file = columns.numbers::<UInt64Type>(c::FILE)?;
                 let revision = columns.numbers::<UInt64Type>(c::REVISION)?;
@@ -236,14 +221,8 @@ async fn nearest(
     if let Some(filter) = predicate::filter(filter) {
         query = query.only_if_expr(filter);
     }
-    let batches = query.execute().await;
-    let mut batches = batches.map_err(IndexError::table("be searched by meaning"))?;
     let mut found = Vec::new();
-    while let Some(batch) = batches
-        .try_next()
-        .await
-        .map_err(IndexError::table("be searched by meaning"))?
-    {
+    for batch in batches(query, "be searched by meaning").await? {
         found.extend(Columns(&batch).scored(DISTANCE, |distance| 1.0 - distance)?);
     }
     best_first(&mut found);

@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use futures::TryStreamExt as _;
 use lance::dataset::ProjectionRequest;
 use lancedb::expr::DfExpr;
-use lancedb::query::{ExecutableQuery as _, Query, QueryBase as _, Select};
+use lancedb::query::{ExecutableQuery, QueryBase as _, Select};
 
 use crate::columns::Columns;
 use crate::error::IndexError;
@@ -32,6 +32,9 @@ pub struct Span {
     pub last: u32,
 }
 
+/// What reading is called in an error.
+const READ: &str = "read segments by place";
+
 /// Spans of one read: as many as an answer has hits, and planning stays in milliseconds.
 const SPANS_MAX: usize = 200;
 
@@ -48,7 +51,7 @@ impl Store {
             let query = self.shared.table.query();
             let query = query.only_if_expr(predicate::spans(spans));
             let query = query.select(Select::columns(&c::HIT));
-            for batch in batches(query).await? {
+            for batch in batches(query, READ).await? {
                 found.extend(Columns(&batch).hits()?);
             }
         }
@@ -68,7 +71,7 @@ impl Store {
             let query = self.shared.table.query().with_row_id();
             let query = query.only_if_expr(wanted);
             let query = query.select(Select::columns(&c::LEAD));
-            for batch in batches(query).await? {
+            for batch in batches(query, READ).await? {
                 found.extend(Columns(&batch).leads()?);
             }
         }
@@ -131,9 +134,13 @@ fn span(lead: &Lead) -> Span {
     }
 }
 
-async fn batches(query: Query) -> Result<Vec<RecordBatch>, IndexError> {
+/// All that a query finds. `action` says, in an error, what the table cannot do.
+pub(crate) async fn batches(
+    query: impl ExecutableQuery + Send + Sync,
+    action: &'static str,
+) -> Result<Vec<RecordBatch>, IndexError> {
     let batches = query.execute().await;
-    let batches = batches.map_err(IndexError::table("read segments by place"))?;
+    let batches = batches.map_err(IndexError::table(action))?;
     let batches: Result<Vec<RecordBatch>, _> = batches.try_collect().await;
-    batches.map_err(IndexError::table("read segments by place"))
+    batches.map_err(IndexError::table(action))
 }

@@ -20,6 +20,7 @@ use crate::predicate;
 use crate::query::{Filter, WordsQuery};
 use crate::row::{Lead, Scored};
 use crate::schema as c;
+use crate::segments::batches;
 use crate::store::Store;
 
 /// Tokens of one question: a pasted page would otherwise read half the index.
@@ -171,14 +172,8 @@ async fn search(
     if let Some(filter) = predicate::filter(filter) {
         query = query.only_if_expr(filter);
     }
-    let batches = query.execute().await;
-    let mut batches = batches.map_err(IndexError::table("be searched for words"))?;
     let mut found = Vec::new();
-    while let Some(batch) = batches
-        .try_next()
-        .await
-        .map_err(IndexError::table("be searched for words"))?
-    {
+    for batch in batches(query, "be searched for words").await? {
         found.extend(Columns(&batch).scored(SCORE, |score| score)?);
     }
     best_first(&mut found);
